@@ -35,7 +35,6 @@ PROMETHEUS = ROOT / "docker" / "prometheus"
 METRICS = {
     "network.public_hops": "ogel_public_hops",
     "queue.jobs": "ogel_cluster_queue_jobs",
-    "network.public_hops": "ogel_public_hops",
     "webhooks.breakers": "ogel_cluster_webhook_breakers",
     "process.memory_bytes": 'process_resident_memory_bytes{job="ogel"}',
 }
