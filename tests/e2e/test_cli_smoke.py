@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ogel.cli.smoke.parts import ALWAYS, PARTS
 from ogel.cli.smoke.problem import EXIT_CODES
 from ogel.kernel.clock import utc_now
 from tests.conftest import Servers
@@ -56,8 +57,11 @@ def nothing_is_left(api: Client) -> bool:
 
 
 def test_a_suite_that_is_well_passes_within_its_time_and_nothing_stays(suite: Ogel, api: Client) -> None:
+    scopes = sorted({*ALWAYS, *(scope for part in PARTS.values() for scope in part)})
+    key = api.ok("POST", "/api/keys", {"name": "smoke", "scopes": scopes})["key"]
     began = time.monotonic()
-    finished = smoke(url_of(suite), "--version", "0.1.0", "--commit", ENVIRONMENT["OGEL_COMMIT"][:12])
+    commit = ENVIRONMENT["OGEL_COMMIT"][:12]
+    finished = smoke(url_of(suite), "--version", "0.1.0", "--commit", commit, key=key)
     assert (finished.code, finished.err) == (0, ""), finished.out
     assert time.monotonic() - began < 30
     lines = finished.out.splitlines()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ import pytest
 import yaml
 
 from tests.support.answering import Asked, answering
+from tests.support.cli import Finished, ogel_here
 from tests.support.forking import on_path
 from tests.support.passing_on import handing_on
-from tests.support.process import ADMIN_KEY, Ogel
+from tests.support.process import ADMIN_KEY, Ogel, free_port
 from tests.support.railway import Environment, RailwayServer, World
 
 ROOT = Path(__file__).parents[2]
@@ -252,3 +255,22 @@ def test_what_cannot_be_gone_back_from_is_told_from_what_was(
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("ogel: key; exit code 20") == 2
     assert runs(production) == [GOOD, GOOD]
+
+
+def test_going_back_behind_a_migration_is_said(
+    suite: Ogel, railway: RailwayServer, production: Environment
+) -> None:
+    """The tables of this suite were made just now, and what is gone back to is of yesterday."""
+    api = production.instances[1]
+    api.deployments[0].created_at -= timedelta(days=1)
+    api.deploy()
+
+    def rollback(*more: str, port: int) -> Finished:
+        where = {"OGEL_URL": f"http://127.0.0.1:{port}", "OGEL_KEY": ADMIN_KEY}
+        return ogel_here("release", "rollback", "--dry-run", *more, **railway.variables(production), **where)
+
+    told = json.loads(rollback("--json", port=suite.port).out)["schema"]
+    newest = suite.api.ok("GET", "/api/release")["schema"]["applied"][0]["name"]
+    assert (told["moved_on"][0], told["unseen"]) == (newest, None)
+    assert "The schema has moved on since then, by " in rollback(port=suite.port).out
+    assert "cannot be seen: http://127.0.0.1:" in rollback(port=free_port()).out

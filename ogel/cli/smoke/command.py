@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ogel.cli.profiles import Remote
     from ogel.cli.smoke.run import Step
 
-# What a library may hang in, beyond all limits that it was given: the names of hosts.
-_LATE_SECONDS = 1.0
-
 
 @click.command("smoke")
 @click.argument("url", required=False)
@@ -124,6 +121,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
+    """Beyond all other limits: looking up a host has none, and a server may send its answer a byte at a time."""
     from ogel.cli.smoke.problem import EXIT_CODES
 
     def give_up() -> None:
@@ -131,7 +129,7 @@ def _at_most(seconds: float) -> Iterator[None]:
         sys.stdout.flush()
         os._exit(EXIT_CODES["time"])
 
-    timer = threading.Timer(seconds + _LATE_SECONDS, give_up)
+    timer = threading.Timer(seconds, give_up)
     timer.daemon = True
     timer.start()
     try:

@@ -24,6 +24,8 @@ END_SECONDS = 3.0
 # How long it may take until a clock, and workers, of a deployment that has just begun are seen.
 PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
+# For telling how it went.
+_LAST_SECONDS = 0.5
 _WAITED_FOR = ("unreachable", "tls", "no_application", "not_ready", "version")
 
 
@@ -80,9 +82,10 @@ class Run:
 
     def outcome(self) -> Outcome:
         began = time.monotonic()
-        whole = Suite(self._transport, Deadline(self._wanted.wait_seconds + self._wanted.seconds))
+        seconds = self._wanted.seconds - _LAST_SECONDS
+        whole = Suite(self._transport, Deadline(self._wanted.wait_seconds + seconds))
         if self._step("reached", lambda: self._reached(whole)):
-            self._look(Suite(self._transport, whole.deadline.within(self._wanted.seconds)))
+            self._look(Suite(self._transport, whole.deadline.within(seconds)))
         failed = next((step for step in self._steps if not step.ok), None)
         cause = None if failed is None else failed.cause
         code = 0 if cause is None else EXIT_CODES[cause]
