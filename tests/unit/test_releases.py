@@ -100,7 +100,7 @@ def test_a_moment_is_what_ran_then_also_after_a_deployment_that_never_came_to_ru
     assert ids(way) == [("api", "api-0")]
     assert way.stays == {"worker": "runs what it ran then"}
     assert not until([api, failed], at(99)).returns
-    assert until([api], at(-5)).stays == {"api": "has nothing of then that Railway could still go back to"}
+    assert until([api], at(-5)).stuck == {"api": "has nothing of then that Railway could still go back to"}
 
 
 def test_what_ran_at_a_time_that_was_recorded_runs_again() -> None:
@@ -115,9 +115,9 @@ def test_what_ran_at_a_time_that_was_recorded_runs_again() -> None:
     assert ids(way) == [("api", "api-0")]
     assert way.stays == {
         "worker": "runs what it ran then",
-        "scheduler": "cannot go back to scheduler--9: Railway has it no more",
         "worker-mail": "did not run then",
     }
+    assert way.stuck == {"scheduler": "ran scheduler--9, which Railway cannot go back to any more"}
 
 
 def test_an_image_that_never_came_to_run_does_not_stay_set() -> None:
@@ -137,10 +137,8 @@ def test_one_deployment_takes_those_of_the_same_commit_along() -> None:
     mail = service("worker-mail", deployment("worker-mail", 63, "SUCCESS", commit="c"))
     way = to_deployment([api, worker, clock, mail], "api-0")
     assert ids(way) == [("api", "api-0"), ("worker", "worker-1")]
-    assert way.stays == {
-        "scheduler": "runs that already",
-        "worker-mail": "has nothing of the same commit or image to go back to",
-    }
+    assert way.stays == {"scheduler": "runs that already"}
+    assert way.stuck == {"worker-mail": "has nothing of the same commit or image to go back to"}
     with pytest.raises(NotFound, match="none of the deployments"):
         to_deployment([api], "api-60")
 

@@ -79,7 +79,7 @@ def command(
     """Have services run what they ran before: image and variables of then, without a build.
 
     Without --to, --before and --as-in it is one step: what was deployed last, and what was deployed along with it,
-    goes back to the last deployment that was good. The schema stays as it is. Exit 1 when it does not end well.
+    goes back to the last deployment that was good. The schema stays as it is. Exit 1 when not all of it goes well.
     """
     if sum(each is not None for each in (to, before, recorded)) > 1:
         raise click.UsageError("--to, --before and --as-in: take one of them")
@@ -109,7 +109,7 @@ def command(
         say_json({**_document(way, schema), "ended": ended})
     else:
         say_ended(ended)
-    sys.exit(0 if all(each.well for each in ended) else 1)
+    sys.exit(0 if all(each.well for each in ended) and not way.stuck else 1)
 
 
 def _earlier(recorded: BinaryIO) -> Mapping[str, str | None]:
@@ -164,9 +164,10 @@ def _show(way: WayBack, schema: Schema) -> None:
     for each in way.returns:
         click.secho(printable(each.service.name), bold=True)
         show_fields([("from", _words(each.service.running)), ("to", _words(each.to))], indent="  ")
-    for name, why in way.stays.items():
-        click.secho(printable(name), bold=True)
-        show_fields([("stays", f"it {why}")], indent="  ")
+    for word, several in (("stays", way.stays), ("stuck", way.stuck)):
+        for name, why in several.items():
+            click.secho(printable(name), bold=True)
+            show_fields([(word, f"it {why}")], indent="  ")
     if schema.moved:
         names = ", ".join(schema.moved[:3]) + (" …" if len(schema.moved) > 3 else "")
         click.secho(
@@ -192,5 +193,6 @@ def _document(way: WayBack, schema: Schema) -> dict[str, object]:
             for each in way.returns
         ],
         "stays": way.stays,
+        "stuck": way.stuck,
         "schema": {"moved_on": schema.moved, "unseen": schema.unseen},
     }

@@ -54,13 +54,15 @@ class Return(Struct, frozen=True):
 
 class WayBack(Struct, frozen=True):
     """
-    stays     what does not go back, by name, with the reason.
+    stays     what does not go back, by name, with the reason: it need not.
+    stuck     what should and cannot, likewise.
     restored  of these, what runs an earlier image than the service is set to: one that never came to run. It is set
               back, or the next deployment would bring it.
     """
 
     returns: Sequence[Return]
     stays: Mapping[str, str]
+    stuck: Mapping[str, str] = {}
     restored: Sequence[ServiceHistory] = ()
 
 
@@ -118,21 +120,21 @@ def one_step(services: Sequence[ServiceHistory]) -> WayBack:
     )
     if newest is None:
         raise NotFound("nothing runs there that could be gone back from")
-    returns, stays = [], {}
+    returns, stays, stuck = [], {}, {}
     for each in services:
         if not _came_with(each, newest):
             stays[each.name] = "was not deployed along with it"
         elif each.last is None:
-            stays[each.name] = "has nothing that Railway could still go back to"
+            stuck[each.name] = "has nothing that Railway could still go back to"
         else:
             returns.append(Return(each, each.last))
-    return _found(returns, stays)
+    return _found(WayBack(returns, stays, stuck))
 
 
 def until(services: Sequence[ServiceHistory], moment: datetime) -> WayBack:
     """To what each ran at that moment."""
     _refuse_while_under_way(services)
-    returns, stays, restored = [], {}, []
+    returns, stays, stuck, restored = [], {}, {}, []
     for each in services:
         target = next((one for one in each.before if one.created_at < moment), None)
         if each.running is None or each.running.created_at < moment:
@@ -140,16 +142,16 @@ def until(services: Sequence[ServiceHistory], moment: datetime) -> WayBack:
             if each.running is not None and each.running.image not in (None, each.image):
                 restored.append(each)
         elif target is None:
-            stays[each.name] = "has nothing of then that Railway could still go back to"
+            stuck[each.name] = "has nothing of then that Railway could still go back to"
         else:
             returns.append(Return(each, target))
-    return WayBack(returns, stays, restored)
+    return WayBack(returns, stays, stuck, restored)
 
 
 def as_in(services: Sequence[ServiceHistory], earlier: Mapping[str, str | None]) -> WayBack:
     """To the deployments that ran by service id; None: nothing did. What was not known then stays."""
     _refuse_while_under_way(services)
-    returns, stays, restored = [], {}, []
+    returns, stays, stuck, restored = [], {}, {}, []
     for each in services:
         wanted = earlier.get(each.service_id)
         target = next((one for one in each.before if one.id == wanted), None)
@@ -160,10 +162,10 @@ def as_in(services: Sequence[ServiceHistory], earlier: Mapping[str, str | None])
             if each.running.image not in (None, each.image):
                 restored.append(each)
         elif target is None:
-            stays[each.name] = f"cannot go back to {wanted}: Railway has it no more"
+            stuck[each.name] = f"ran {wanted}, which Railway cannot go back to any more"
         else:
             returns.append(Return(each, target))
-    return WayBack(returns, stays, restored)
+    return WayBack(returns, stays, stuck, restored)
 
 
 def to_deployment(services: Sequence[ServiceHistory], deployment_id: str) -> WayBack:
@@ -176,7 +178,7 @@ def to_deployment(services: Sequence[ServiceHistory], deployment_id: str) -> Way
         raise NotFound(
             f"{deployment_id} is none of the deployments that Railway can go back to; `ogel release status` has them"
         )
-    returns, stays, of = [chosen], {}, made_of(chosen.to)
+    returns, stays, stuck, of = [chosen], {}, {}, made_of(chosen.to)
     for each in services:
         if each is chosen.service:
             continue
@@ -184,10 +186,10 @@ def to_deployment(services: Sequence[ServiceHistory], deployment_id: str) -> Way
         if each.running is not None and of is not None and made_of(each.running) == of:
             stays[each.name] = "runs that already"
         elif target is None:
-            stays[each.name] = "has nothing of the same commit or image to go back to"
+            stuck[each.name] = "has nothing of the same commit or image to go back to"
         else:
             returns.append(Return(each, target))
-    return WayBack(returns, stays)
+    return WayBack(returns, stays, stuck)
 
 
 def made_of(deployment: Deployment | None) -> str | None:
@@ -228,8 +230,8 @@ def _refuse_while_under_way(services: Iterable[ServiceHistory]) -> None:
             )
 
 
-def _found(returns: Sequence[Return], stays: Mapping[str, str]) -> WayBack:
-    if not returns:
-        reasons = "; ".join(f"{name} {why}" for name, why in stays.items())
+def _found(way: WayBack) -> WayBack:
+    if not way.returns:
+        reasons = "; ".join(f"{name} {why}" for name, why in {**way.stuck, **way.stays}.items())
         raise NotFound(f"there is nothing to go back to: {reasons}")
-    return WayBack(returns, stays)
+    return way
