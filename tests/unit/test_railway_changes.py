@@ -96,6 +96,24 @@ def test_beside_other_services_only_ours_are_made() -> None:
     assert not found.refused
 
 
+def test_out_of_supabases_services_each_step_is_a_short_plan_and_touches_none_of_them() -> None:
+    """As railway/README.md has them."""
+    others = there({name: {"source": {"image": f"{name}:1"}} for name in ("Kong", "GoTrue", "PostgREST")})
+    owners = {"service.api": "ogel"}
+    image = {"OGEL_RAILWAY_IMAGE": "ogel:1"}
+    beside = ours(**image, OGEL_RAILWAY_AUTH="GoTrue")
+    in_front = ours(**image, OGEL_RAILWAY_AUTH="GoTrue", OGEL_RAILWAY_KEEP="rest=PostgREST")
+    alone = ours(**image, OGEL_RAILWAY_KEEP="rest=PostgREST")
+    assert told(change_set(beside, others, {})) == [("create", "service.api", "")]
+    for before, after, variable in (
+        (beside, in_front, "OGEL_UPSTREAMS"),
+        (in_front, alone, "OGEL_AUTH_LEGACY_JWT_SECRET"),
+    ):
+        found = change_set(after, {**others, **as_it_is(before)}, owners)
+        assert told(found) == [("change", "service.api", f"variables.{variable}")]
+        assert found.problems == []
+
+
 def test_a_step_to_another_layout_makes_and_changes_and_deletes_nothing_it_does_not_own() -> None:
     before = as_it_is(ours(OGEL_RAILWAY_LAYOUT="worker", OGEL_RAILWAY_IMAGE="ogel:1"))
     after = ours(OGEL_RAILWAY_LAYOUT="one", OGEL_RAILWAY_IMAGE="ogel:1")
@@ -167,6 +185,14 @@ def test_what_stands_for_nothing_is_nothing() -> None:
     assert told(change_set(desired, there({"api": config}))) == [
         ("change", "service.api", "deploy.drainingSeconds"),
         ("change", "service.api", "deploy.multiRegionConfig.us-west2.numReplicas"),
+    ]
+
+
+def test_replicas_are_those_of_the_region_where_the_service_is() -> None:
+    config = {"deploy": {"multiRegionConfig": {"us-west2": {"numReplicas": 2}}}}
+    assert change_set(graph(service(deploy={"numReplicas": 2})), there({"api": config})).changes == []
+    assert told(change_set(graph(service(deploy={"numReplicas": 3})), there({"api": config}))) == [
+        ("change", "service.api", "deploy.multiRegionConfig.us-west2.numReplicas")
     ]
 
 

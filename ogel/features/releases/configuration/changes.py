@@ -36,6 +36,8 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
 _TEMPLATE_IMAGE = re.compile(
     r"(?:railwayapp/|ghcr\.io/railwayapp-templates/)?(redis|mysql|mongo|postgres)(?:-ssl)?:(\d+)(?:\.\d+)*"
 )
+# What a service is set by that is still under the scheme before.
+_OF_REPOSITORY = re.compile(r"railway\.(json|toml)$")
 
 
 class Change(Struct, frozen=True):
@@ -80,7 +82,7 @@ def change_set(
         elif before is None:
             problems += _new_domains(address, each, {})
             changes.append(Change("create", address, after=each, deploys=each.get("type") != "bucket"))
-        elif before.get("configFile"):
+        elif _OF_REPOSITORY.search(before.get("configFile") or ""):
             problems.append(
                 Problem(
                     "error",
@@ -143,7 +145,8 @@ def _differences(address: str, after: Resource, before: Resource) -> Iterator[Ch
         return
     yield from _variables(address, after, before)
     for field in _DEFAULTS:
-        there, wanted = (_flat(_normal(field, _part(each, field))) for each in (before, after))
+        there = _flat(_normal(field, _part(before, field)))
+        wanted = _flat(_normal(field, _placed(_part(after, field), _part(before, field))))
         for path in sorted({*there, *wanted}):
             if there.get(path) != wanted.get(path):
                 yield Change("change", address, f"{field}.{path}", there.get(path), wanted.get(path))
@@ -173,6 +176,15 @@ def _written(value: Mapping[str, Any]) -> object:
         case "raw":
             return _part(value, "value").get("value")
     return value.get("value")
+
+
+def _placed(after: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replicas without a region are those of the region where the service is, if that is one."""
+    regions = [name for name, each in _part(before, "multiRegionConfig").items() if each is not None]
+    if "numReplicas" not in after or "multiRegionConfig" in after or len(regions) != 1:
+        return after
+    others = {key: value for key, value in after.items() if key != "numReplicas"}
+    return {**others, "multiRegionConfig": {regions[0]: {"numReplicas": after["numReplicas"]}}}
 
 
 def _networking(address: str, after: Resource, before: Resource) -> Iterator[Change]:
