@@ -89,6 +89,9 @@ SECTIONS = {
         "whoami": "Which suite commands speak to, as whom, and what they may do there.",
         "completion": "A script that lets your shell complete commands and options.",
     },
+    "Railway": {
+        "consolidate": "Which services of a project can go: who uses Kong, GoTrue, MinIO and the like.",
+    },
     "This machine": {
         "migrate": "Bring the database to the schema this version needs.",
         "doctor": "Check settings, servers and schema, and say what is missing.",
