@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ogel.features.consolidation.evidence import Evidence
 from ogel.features.consolidation.report import Report, ServiceReport
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@$-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$]|^[-+])")
 # What GitHub makes a link or a mention of, wherever it stands in a text; a space of no width keeps it apart.
 _LINKED = re.compile(r"(?<=:)(?=//)|(?<=@)(?=\w)|(?<=#)(?=\w)|(?<=www)(?=\.)", re.IGNORECASE)
 _NO_WIDTH = "\u200b"

@@ -11,7 +11,10 @@ from ogel.features.consolidation.evidence import Evidence, quoted
 from ogel.features.consolidation.markdown import markdown
 from ogel.features.consolidation.report import Report, ServiceReport
 
-NASTY = "| a | <img src=x onerror=alert(1)> [x](javascript:alert(1)) `code` **b** # h @team #1 ~~s~~ https://evil.example &lt;"
+NASTY = (
+    "| a | <img src=x onerror=alert(1)> [x](javascript:alert(1)) `code` **b** # h @team #1 ~~s~~ "
+    "https://evil.example &lt;"
+)
 
 
 def report(text: str, step: str) -> Report:
@@ -23,7 +26,14 @@ def report(text: str, step: str) -> Report:
         steps=[step, quoted(text)], way_back=[], look=[quoted(text)],
     )  # fmt: skip
     return Report(
-        quoted(text), "production", datetime(2026, 11, 29, tzinfo=UTC), 7.0, False, [service], 1.5, [quoted(text)]
+        quoted(text),
+        "production",
+        datetime(2026, 11, 29, tzinfo=UTC),
+        7.0,
+        False,
+        [service],
+        1.5,
+        [quoted(text)],
     )
 
 
@@ -31,9 +41,7 @@ def test_a_hostile_service_writes_no_markup() -> None:
     made = markdown(report(NASTY + "\n# heading\x1b[31m", "railway down --service '`x`|' --yes"))
     parser = MarkdownIt("gfm-like", {"html": True, "linkify": False})
     tokens = parser.parse(made)
-    kinds = {each.type for each in tokens} | {
-        child.type for each in tokens for child in each.children or ()
-    }
+    kinds = {each.type for each in tokens} | {child.type for each in tokens for child in each.children or ()}
     assert not kinds & {"html_block", "html_inline", "link_open", "image", "s_open", "fence"}
     headings = [tokens[at + 1].content for at, each in enumerate(tokens) if each.type == "heading_open"]
     assert len(headings) == 5

@@ -1,0 +1,204 @@
+"""`ogel consolidate` over projects on Railway, whose services answer as the real ones do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.support.cli import Finished, ogel_here
+from tests.support.mongo import WANTS_LOGIN, Mongo
+from tests.support.railway import Environment, RailwayServer, World
+from tests.support.receiver import Answer, Receiver
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
+from tests.support.suite_services import (
+    as_json,
+    gotrue,
+    kong_admin,
+    kong_proxy,
+    postgres_meta,
+    realtime,
+    service,
+    studio,
+)
+
+SECRET = "a-secret-that-nobody-may-see-0123456789"
+EMPTY_MONGO: Mapping[str, Mapping[str, Any]] = {
+    "buildInfo": {"version": "8.0.4"},
+    "serverStatus": {
+        "uptime": 30 * 86_400.0,
+        "connections": {"current": 2},
+        "opcounters": {"insert": 0, "query": 9, "update": 0, "delete": 0, "command": 12},
+    },
+    "listDatabases": {"databases": [{"name": "admin"}, {"name": "config"}, {"name": "local"}]},
+}
+SUPABASE = """
+CREATE SCHEMA auth; CREATE SCHEMA realtime; CREATE SCHEMA _realtime;
+CREATE TABLE auth.users (id uuid PRIMARY KEY, last_sign_in_at timestamptz, created_at timestamptz);
+CREATE TABLE auth.identities (id uuid PRIMARY KEY, provider text, created_at timestamptz);
+CREATE TABLE realtime.subscription (id bigint PRIMARY KEY, created_at timestamp);
+CREATE TABLE _realtime.tenants (id uuid PRIMARY KEY, updated_at timestamp);
+INSERT INTO auth.users SELECT gen_random_uuid(), '2026-11-20T10:00:00Z', now() FROM generate_series(1, 4);
+INSERT INTO auth.identities SELECT gen_random_uuid(), 'email', now() FROM generate_series(1, 4);
+INSERT INTO realtime.subscription VALUES (1, now()), (2, now());
+INSERT INTO _realtime.tenants VALUES (gen_random_uuid(), now());
+"""
+
+
+class Suite:
+    """A project on Railway, and what runs of it here."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self.world = World()
+        self.production: Environment = self.world.project("shop").environment("production")
+        self.railway = RailwayServer(self.world)
+
+    def __enter__(self) -> Suite:
+        self._running.enter_context(self.railway)
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self._running.close()
+
+    def service(
+        self, name: str, running: Receiver | Mongo | None = None, port: int = 80, **made_of: Any
+    ) -> Any:
+        """`port` is the service's own, which a TCP proxy leads to."""
+        made = self.production.service(name, **made_of)
+        made.deployed(at=datetime.now(UTC) - timedelta(days=20))
+        if running is not None:
+            self._running.enter_context(running)
+            made.tcp_proxy(port, "localhost", running.port)
+        return made
+
+    def audit(self, *options: str) -> Finished:
+        return ogel_here("consolidate", *options, **self.railway.variables())
+
+    def report(self, *options: str) -> dict[str, Any]:
+        found = self.audit("--json", *options)
+        assert found.code == 0, found
+        report: dict[str, Any] = json.loads(found.out)
+        return report
+
+
+@pytest.fixture
+def suite() -> Iterator[Suite]:
+    with Suite() as suite:
+        yield suite
+
+
+def by_name(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each for each in report["services"]}
+
+
+def evidence(service: Mapping[str, Any], kind: str = "use") -> str:
+    return "\n".join(f"{each['source']}: {each['asked']}: {each['answered']}" for each in service[kind])
+
+
+def test_each_question_of_the_audit_has_another_answer(
+    suite: Suite, seaweed: Seaweed, empty_database_url: str, tmp_path: Path
+) -> None:
+    """Nine services, which were never told apart by hand: what they are, who uses them, and what to do."""
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(SUPABASE)
+    database, store = urlsplit(empty_database_url), urlsplit(seaweed.bucket.endpoint)
+    idle = {"MEMORY_USAGE_GB": 0.1, "CPU_USAGE": 0.001}
+    postgres = suite.service(
+        "Postgres",
+        image="ghcr.io/railwayapp-templates/postgres-ssl:18",
+        variables={"PGDATA": "/var/lib/postgresql/data", "DATABASE_URL": empty_database_url},
+    )
+    postgres.tcp_proxy(5432, "localhost", database.port)
+    suite.service("Redis", image="railwayapp/redis:8.2", variables={"REDIS_PASSWORD": SECRET})
+    suite.service(
+        "Studio",
+        studio(),
+        3000,
+        repo="acme/dashboard",
+        variables={
+            "SUPABASE_URL": "http://${{Kong.RAILWAY_PRIVATE_DOMAIN}}:8000",
+            "GOTRUE_URL": "http://${{Auth.RAILWAY_PRIVATE_DOMAIN}}:9999",
+            "DATABASE_URL": "${{Postgres.DATABASE_URL}}",
+            "SUPABASE_SERVICE_KEY": SECRET,
+        },
+    )
+    kong = suite.service("Kong", kong_admin({"/auth/v1": "auth", "/realtime/v1": "realtime"}), 8001, image="kong:3.9", metrics=idle)
+    kong.log('100.64.0.3 - - [29/Nov/2026:10:00:00 +0000] "GET /auth/v1/user HTTP/1.1" 200 312 "-" "node"')
+    auth = suite.service("Auth", gotrue(), 9999, image="supabase/gotrue:v2.186.0", metrics=idle, variables={"GOTRUE_JWT_SECRET": SECRET})
+    auth.log('{"component":"api","level":"info","method":"GET","path":"/user","status":200,"msg":"request completed"}')
+    meta = suite.service("Postgres Meta", postgres_meta(), 8080, image="supabase/postgres-meta:v0.95.2", metrics=idle)
+    meta.log('{"level":"info","method":"GET","url":"/health","status":200}')
+    minio = suite.service(
+        "MinIO",
+        image="minio/minio:latest",
+        metrics=idle,
+        variables={"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY},
+    )
+    minio.tcp_proxy(9000, store.hostname, store.port)
+    minio.volume("minio-data", "/data", used_mb=2000.0)
+    mongo = Mongo(EMPTY_MONGO)
+    suite.service("MongoDB", mongo, 27017, image="mongo:8", metrics=idle)
+    channels = suite.service("Realtime", realtime(), 4000, image="supabase/realtime:v2.78.15", metrics=idle)
+    channels.log("10:00:00.000 [info] CONNECTED TO RealtimeWeb.UserSocket in 412us")
+
+    report = suite.report("--look-inside", "--markdown", str(tmp_path / "report.md"))
+
+    found = by_name(report)
+    assert len(found) == 9
+    assert {name: (each["kind"], each["answer"]) for name, each in found.items()} == {
+        "Postgres": ("postgres", "keep"),
+        "Redis": ("redis", "keep"),
+        "Studio": ("studio", "keep"),
+        "Kong": ("kong", "replace"),
+        "Auth": ("gotrue", "replace"),
+        "Postgres Meta": ("postgres_meta", "remove"),
+        "MinIO": ("minio", "replace"),
+        "MongoDB": ("mongodb", "remove"),
+        "Realtime": ("realtime", "keep"),
+    }
+    assert report["unseen"] == []
+    for each in found.values():
+        assert each["certainty"] in ("certain", "likely"), each
+        assert each["against"] == [], each
+    # What they are, they said themselves; who uses them, others did.
+    assert "Welcome to kong”, version 3.9.1" in evidence(found["Kong"], "evidence")
+    assert "its Admin API: 2 services, 2 routes; no plugins; 8,123 requests" in evidence(found["Kong"])
+    assert "Studio (SUPABASE_URL)" in evidence(found["Kong"])
+    assert "own log, 7 days: 1 requests for a purpose" in evidence(found["Kong"])
+    assert "name GoTrue, version v2.186.0" in evidence(found["Auth"], "evidence")
+    assert "auth.users in Postgres: 4 rows (counted); newest 2026-11-20 10:00Z" in evidence(found["Auth"])
+    assert "auth.identities in Postgres: 4 rows (counted): email" in evidence(found["Auth"])
+    assert "of 4 users" in found["Auth"]["reason"]
+    assert "PostgreSQL 15.8" in evidence(found["Postgres Meta"], "evidence")
+    assert "none refers to it" in evidence(found["Postgres Meta"])
+    assert "1 buckets, " in evidence(found["MinIO"]) and "ListBuckets" in evidence(found["MinIO"])
+    assert "hello at localhost" in evidence(found["MongoDB"], "evidence")
+    assert "0 documents in 0 databases" in evidence(found["MongoDB"])
+    assert "0 writes in 30.0 days" in evidence(found["MongoDB"])
+    assert "realtime.subscription in Postgres: 2 rows" in evidence(found["Realtime"])
+    assert "own log, 7 days: 0 requests for a purpose; 1 connections" in evidence(found["Realtime"])
+    # 0.1 GB and 0.001 vCPU are $1.02 a month; MinIO's volume has 2 GB besides.
+    assert {name: each["monthly_saving"] for name, each in found.items() if each["monthly_saving"]} == {
+        "Kong": 1.02,
+        "Auth": 1.02,
+        "Postgres Meta": 1.02,
+        "MinIO": 1.32,
+        "MongoDB": 1.02,
+    }
+    assert report["monthly_saving"] == 5.4
+    steps = found["Kong"]["steps"]
+    assert any(step.startswith("ogel gateway import kong.yml") for step in steps)
+    assert steps.index(next(step for step in steps if step.startswith("railway down --service Kong"))) > 1
+    # Nothing was asked but to look, and no secret was repeated.
+    assert {"insert", "update", "delete", "drop"}.isdisjoint(mongo.asked)
+    whole = json.dumps(report) + (tmp_path / "report.md").read_text()
+    for secret in (SECRET, SECRET_KEY, database.password or SECRET):
+        assert secret not in whole
