@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from ogel.adapters.storage.s3 import BucketObjects
 from tests.support.cli import Finished, ogel_here
 from tests.support.mongo import WANTS_LOGIN, Mongo
 from tests.support.railway import Environment, RailwayServer, World
@@ -95,6 +97,15 @@ def suite() -> Iterator[Suite]:
         yield suite
 
 
+async def put(seaweed: Seaweed, key: str) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"sand"
+
+    objects = BucketObjects(seaweed.bucket)
+    await objects.put(key, content(), 4)
+    await objects.close()
+
+
 def by_name(report: Mapping[str, Any]) -> dict[str, Any]:
     return {each["name"]: each for each in report["services"]}
 
@@ -107,6 +118,7 @@ def test_each_question_of_the_audit_has_another_answer(
     suite: Suite, seaweed: Seaweed, empty_database_url: str, tmp_path: Path
 ) -> None:
     """Nine services, which were never told apart by hand: what they are, who uses them, and what to do."""
+    asyncio.run(put(seaweed, "beach.jpg"))
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute(SUPABASE)
     database, store = urlsplit(empty_database_url), urlsplit(seaweed.bucket.endpoint)
@@ -130,11 +142,28 @@ def test_each_question_of_the_audit_has_another_answer(
             "SUPABASE_SERVICE_KEY": SECRET,
         },
     )
-    kong = suite.service("Kong", kong_admin({"/auth/v1": "auth", "/realtime/v1": "realtime"}), 8001, image="kong:3.9", metrics=idle)
+    kong = suite.service(
+        "Kong",
+        kong_admin({"/auth/v1": "auth", "/realtime/v1": "realtime"}),
+        8001,
+        image="kong:3.9",
+        metrics=idle,
+    )
     kong.log('100.64.0.3 - - [29/Nov/2026:10:00:00 +0000] "GET /auth/v1/user HTTP/1.1" 200 312 "-" "node"')
-    auth = suite.service("Auth", gotrue(), 9999, image="supabase/gotrue:v2.186.0", metrics=idle, variables={"GOTRUE_JWT_SECRET": SECRET})
-    auth.log('{"component":"api","level":"info","method":"GET","path":"/user","status":200,"msg":"request completed"}')
-    meta = suite.service("Postgres Meta", postgres_meta(), 8080, image="supabase/postgres-meta:v0.95.2", metrics=idle)
+    auth = suite.service(
+        "Auth",
+        gotrue(),
+        9999,
+        image="supabase/gotrue:v2.186.0",
+        metrics=idle,
+        variables={"GOTRUE_JWT_SECRET": SECRET},
+    )
+    auth.log(
+        '{"component":"api","level":"info","method":"GET","path":"/user","status":200,"msg":"request completed"}'
+    )
+    meta = suite.service(
+        "Postgres Meta", postgres_meta(), 8080, image="supabase/postgres-meta:v0.95.2", metrics=idle
+    )
     meta.log('{"level":"info","method":"GET","url":"/health","status":200}')
     minio = suite.service(
         "MinIO",

@@ -136,7 +136,7 @@ WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND c.relkind IN ('r', 'p'
 
 -- count_rows --
 -- One more than are counted shows that there are more.
-SELECT count(*) FROM (SELECT FROM {table} LIMIT %(most)s + 1) AS some
+SELECT count(*) FROM (SELECT FROM {table} LIMIT %(most)s + 1) AS first_rows
 
 -- newest_row --
 SELECT max({column}) FROM {table}

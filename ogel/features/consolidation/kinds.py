@@ -99,7 +99,7 @@ MARKS: Mapping[Kind, Marks] = {
     "postgres_meta": Marks(
         "Postgres Meta",
         _image("postgres-meta|pg-meta", "meta|postgres-meta|pg-meta"),
-        _name("meta|postgres-?meta|pg-?meta"),
+        _name(r"postgres[\s_-]?meta|pg[\s_-]?meta|meta"),
         _words("PG_META_PORT PG_META_HOST PG_META_DB_HOST PG_META_DB_USER PG_META_DB_PASSWORD PG_META_DB_URL"),
         ports=(8080,),
         port_names=("PG_META_PORT", "PORT"),
@@ -152,7 +152,7 @@ MARKS: Mapping[Kind, Marks] = {
     "storage_api": Marks(
         "Supabase Storage",
         _image("storage-api", "storage|storage-api"),
-        _name("storage|storage-?api"),
+        _name(r"storage[\s_-]?api|storage"),
         _words("FILE_STORAGE_BACKEND_PATH GLOBAL_S3_BUCKET STORAGE_PUBLIC_URL"),
         ports=(5000,),
     ),
@@ -164,7 +164,7 @@ MARKS: Mapping[Kind, Marks] = {
         ports=(8080,),
     ),
     "edge_functions": Marks(
-        "Edge Functions", _image("edge-runtime", "functions|edge-functions"), _name("edge-?functions"), ports=(9000,)
+        "Edge Functions", _image("edge-runtime", "functions|edge-functions"), _name(r"(?:edge[\s_-]?)?functions"), ports=(9000,)
     ),
     "logflare": Marks(
         "Logflare (Analytics)",

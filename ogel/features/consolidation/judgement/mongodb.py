@@ -98,6 +98,6 @@ def _held(documents: DocumentsSeen | None) -> str:
 def _look(seen: Seen) -> Sequence[str]:
     asked = "db.serverStatus().connections"
     return [
-        f"railway ssh --service {name_of(seen)} -- sh -c 'mongosh --quiet \"$MONGO_URL\" --eval \"{asked}\"'",
+        f'railway ssh --service {name_of(seen)} -- sh -c \'mongosh --quiet "$MONGO_URL" --eval "{asked}"\'',
         f"railway logs --service {name_of(seen)} --lines 200   # each connection has a line",
     ]

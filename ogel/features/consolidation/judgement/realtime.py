@@ -31,7 +31,9 @@ def judge(seen: Seen, speaks: Collection[str], now: datetime, days: float) -> Ju
         reason = f"{said[0].upper()}{said[1:]}."
         if DIALECT in speaks:
             return _replace(seen, reason)
-        return keep(f"{reason} Ogel's own realtime speaks another protocol (docs/realtime.md): clients would change.")
+        return keep(
+            f"{reason} Ogel's own realtime speaks another protocol (docs/realtime.md): clients would change."
+        )
     if unseen_use(seen) is None or (seen.referrers is not None and _is_idle(seen)):
         return Judgement(
             "remove",

@@ -75,9 +75,7 @@ def _meant(
     for name, variable in _REFERENCE.findall(value):
         if name == _SHARED:
             # One step: what a shared variable says, and not what it refers to in turn.
-            yield from _meant(
-                shared.get(variable, ""), {}, by_name, addresses, beside
-            )
+            yield from _meant(shared.get(variable, ""), {}, by_name, addresses, beside)
         elif name in by_name:
             yield by_name[name], "reference"
     for each in addresses:

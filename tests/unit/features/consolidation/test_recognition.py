@@ -72,6 +72,7 @@ def test_the_registry_and_the_tag_are_no_part_of_an_images_name() -> None:
         ("supabase-auth", "gotrue"),
         ("postgres-meta", "postgres_meta"),
         ("Postgres", "postgres"),
+        ("Postgres Meta", "postgres_meta"),
         ("MinIO Console", "minio"),
         ("my_mongodb", "mongodb"),
         ("Studio", "studio"),
