@@ -60,6 +60,8 @@ class Inside:
             return f"{quoted(seen.name)}: {_without_secrets(error.message, variables)}"
 
     async def _documents(self, seen: Seen) -> Seen:
+        if seen.documents is not None and seen.documents.documents is not None:
+            return seen  # it has told everybody already
         place = _place(seen, "mongodb")
         if place is None:
             return _with(seen, _unreachable(seen))

@@ -164,7 +164,10 @@ MARKS: Mapping[Kind, Marks] = {
         ports=(8080,),
     ),
     "edge_functions": Marks(
-        "Edge Functions", _image("edge-runtime", "functions|edge-functions"), _name(r"(?:edge[\s_-]?)?functions"), ports=(9000,)
+        "Edge Functions",
+        _image("edge-runtime", "functions|edge-functions"),
+        _name(r"(?:edge[\s_-]?)?functions"),
+        ports=(9000,),
     ),
     "logflare": Marks(
         "Logflare (Analytics)",

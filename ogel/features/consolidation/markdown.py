@@ -39,6 +39,8 @@ def _lines(report: Report) -> Iterator[str]:
             f" {_dollars(each.monthly_cost)} | {_dollars(each.monthly_saving)} |"
         )
     yield f"| | | | | | **{_dollars(report.monthly_saving)}** |"
+    yield ""
+    yield from (_text(each) for each in report.notes)
     for each in report.services:
         if each.is_audited:
             yield from _service(each)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from ogel.features.consolidation.evidence import Evidence, quoted
-from ogel.features.consolidation.judgement.verdict import listed, people
+from ogel.features.consolidation.judgement.verdict import listed, many, people
 from ogel.features.consolidation.kinds import Kind
 from ogel.features.consolidation.seen import Seen
 from ogel.features.consolidation.use.measures import Measures
@@ -41,10 +41,10 @@ def use_of(seen: Seen, days: float) -> Iterator[Evidence]:
 def _requests(requests: Requests) -> str:
     if not requests.lines:
         return "no lines"
-    said = [f"{requests.answered:,} requests for a purpose"]
+    said = [many(requests.answered, "request") + " for a purpose"]
     if requests.connected:
-        said.append(f"{requests.connected:,} connections")
-    said.append(f"{requests.refused:,} refused, {requests.probes:,} probes")
+        said.append(many(requests.connected, "connection"))
+    said.append(f"{requests.refused:,} refused, {many(requests.probes, 'probe')}")
     if requests.paths:
         said.append(listed([f"{path} {count:,}" for path, count in requests.paths]))
     if requests.last is not None:
@@ -74,11 +74,11 @@ def _told(seen: Seen) -> Iterator[Evidence]:
     if (kong := seen.kong) is not None:
         plugins = "plugins not known" if kong.plugins is None else listed(kong.plugins) or "no plugins"
         more = "" if kong.whole else " and more"
-        counted = "" if kong.requests is None else f"; {kong.requests:,} requests since it started"
+        counted = "" if kong.requests is None else f"; {many(kong.requests, 'request')} since it started"
         yield Evidence(
             "wire",
             kong.source,
-            f"{_known(kong.services)} services, {_known(kong.routes)} routes{more}; {plugins}{counted}",
+            f"{_known(kong.services, 'service')}, {_known(kong.routes, 'route')}{more}; {plugins}{counted}",
         )
     if seen.auth is not None and seen.auth.external is not None:
         sites = listed(seen.auth.external) or "no other sites"
@@ -86,7 +86,9 @@ def _told(seen: Seen) -> Iterator[Evidence]:
             "wire", "GET /settings", f"sign-in with {sites}; SAML {'on' if seen.auth.saml else 'off'}"
         )
     if seen.meta is not None and seen.meta.connections is not None:
-        yield Evidence("wire", "GET /config/version", f"{seen.meta.connections} connections to its database")
+        yield Evidence(
+            "wire", "GET /config/version", f"{many(seen.meta.connections, 'connection')} to its database"
+        )
     if (documents := seen.documents) is not None:
         yield Evidence("database", "hello, serverStatus, dbStats", _documents(seen))
         if documents.error:
@@ -97,7 +99,8 @@ def _told(seen: Seen) -> Iterator[Evidence]:
         yield Evidence(
             "objects",
             "ListBuckets, ListObjectsV2",
-            f"{len(store.buckets)} buckets, {store.objects:,} objects{more}, {size(store.size_bytes)}{last}",
+            f"{many(len(store.buckets), 'bucket')}, {many(store.objects, 'object')}{more}, "
+            f"{size(store.size_bytes)}{last}",
         )
 
 
@@ -107,13 +110,13 @@ def _documents(seen: Seen) -> str:
     said = [f"version {quoted(documents.version, 40)}"]
     if documents.documents is not None:
         said.append(
-            f"{documents.documents:,} documents in {len(documents.databases or ())} databases, "
+            f"{many(documents.documents, 'document')} in {many(len(documents.databases or ()), 'database')}, "
             f"{size(documents.size_bytes or 0)}"
         )
     if documents.writes is not None and documents.uptime_seconds is not None:
-        said.append(f"{documents.writes:,} writes in {documents.uptime_seconds / 86_400:.1f} days")
+        said.append(f"{many(documents.writes, 'write')} in {documents.uptime_seconds / 86_400:.1f} days")
     if documents.connections is not None:
-        said.append(f"{documents.connections} connections besides this one")
+        said.append(f"{many(documents.connections, 'connection')} besides this one")
     if documents.newest is not None:
         said.append(f"newest document {_moment(documents.newest)}")
     return "; ".join(said)
@@ -124,7 +127,7 @@ def _rows(database: Tables, schema: str) -> Iterator[Evidence]:
         if table.rows is None:
             answered = "may not be read"
         else:
-            answered = f"{table.rows:,} rows ({'counted' if table.counted else 'estimated'})"
+            answered = f"{many(table.rows, 'row')} ({'counted' if table.counted else 'estimated'})"
             if table.labels:
                 answered += f": {listed([quoted(each, 40) for each in table.labels])}"
             if table.newest is not None:
@@ -132,8 +135,8 @@ def _rows(database: Tables, schema: str) -> Iterator[Evidence]:
         yield Evidence("database", f"{schema}.{table.name} in {quoted(database.name, 60)}", answered)
 
 
-def _known(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
+def _known(number: int | None, what: str) -> str:
+    return f"? {what}s" if number is None else many(number, what)
 
 
 def _moment(moment: datetime) -> str:

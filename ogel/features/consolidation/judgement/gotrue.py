@@ -8,6 +8,7 @@ from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     keep,
     listed,
+    many,
     name_of,
     people,
     removal,
@@ -64,14 +65,14 @@ def _outside(seen: Seen) -> str | None:
     if external:
         said.append(f"sign-in with {listed(external)}")
     if programs:
-        said.append(f"{programs} programs that are its OAuth clients")
+        said.append(f"{many(programs, 'program')} of others, its OAuth clients")
     if providers or (seen.auth is not None and seen.auth.saml):
         said.append("SAML")
     return ", ".join(said) or None
 
 
 def _replace(seen: Seen, users: int | None, others: Sequence[str]) -> Judgement:
-    known = "" if users is None else f" of {users:,} users" if users else ", without users so far"
+    known = "" if users is None else f" of {many(users, 'user')}" if users else ", without users so far"
     whose = (
         f"Besides Studio, {others[0]} use it" if others else "Nobody but Studio and the gateway refers to it"
     )

@@ -8,6 +8,7 @@ from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     keep,
     listed,
+    many,
     name_of,
     people,
     removal,
@@ -56,7 +57,11 @@ def _stored(seen: Seen) -> KongFacts | None:
 
 
 def _replace(seen: Seen, facts: KongFacts) -> Judgement:
-    does = f"{facts.routes} routes to {facts.services} services" if facts.routes is not None else "routes"
+    does = (
+        "routes"
+        if facts.routes is None
+        else f"{many(facts.routes, 'route')} to {many(facts.services or 0, 'service')}"
+    )
     if facts.plugins:
         reason = f"It does {does} and {listed(facts.plugins)}, all of which are settings of Ogel's gateway."
         hazard = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     listed,
+    many,
     name_of,
     people,
     removal,
@@ -15,6 +16,7 @@ from ogel.features.consolidation.judgement.verdict import (
     unseen_use,
 )
 from ogel.features.consolidation.seen import Seen
+from ogel.kernel.quantities import size
 
 # A bucket of the platform costs a tenth of a volume, and its bytes out cost nothing (docs/consolidate.md).
 _UNMAINTAINED = "MinIO's repository says that it is no longer maintained"
@@ -26,7 +28,8 @@ def judge(seen: Seen) -> Judgement:
         more = "" if store.whole else " and more"
         return _replace(
             seen,
-            f"It holds {store.objects:,} objects{more} ({_size(store.size_bytes)}) in {len(store.buckets)} buckets. "
+            f"It holds {many(store.objects, 'object')}{more} ({size(store.size_bytes)}) in "
+            f"{many(len(store.buckets), 'bucket')}. "
             f"{_UNMAINTAINED}; Ogel stores them in a bucket of the platform, and speaks S3 at /s3.",
             [
                 *_copies(store.buckets),
@@ -73,7 +76,7 @@ def _replace(seen: Seen, reason: str, copies: Sequence[str]) -> Judgement:
         "medium",
         "What is written while it is copied has to be copied again: repeat the copy before you switch.",
         steps=[
-            "ogel s3-keys create copying   # for rclone's `ogel`: type s3, provider Other, endpoint https://YOUR-OGEL/s3",
+            "ogel s3-keys create copying   # for rclone's remote ogel, as docs/storage.md has it",
             *copies,
             *(
                 [f"Point {people(seen.referrers)} at Ogel's /s3, with keys of `ogel s3-keys create`."]
@@ -106,9 +109,3 @@ def _look(seen: Seen) -> Sequence[str]:
         f"railway ssh --service {name_of(seen)} -- du -sh /data",
         f"railway logs --service {name_of(seen)} --lines 200",
     ]
-
-
-def _size(count: float) -> str:
-    from ogel.kernel.quantities import size
-
-    return size(count)

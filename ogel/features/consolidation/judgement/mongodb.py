@@ -9,6 +9,7 @@ from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     Risk,
     keep,
+    many,
     name_of,
     people,
     removal,
@@ -39,7 +40,7 @@ def judge(seen: Seen, now: datetime, days: float) -> Judgement:
     if documents.connections:
         return unknown(
             seen,
-            f"No variable refers to it, but {documents.connections} connections are open{_held(documents)}.",
+            f"No variable refers to it, but somebody is connected ({documents.connections}){_held(documents)}.",
             look=_look(seen),
         )
     if documents.documents == 0 and not documents.writes:
@@ -91,8 +92,8 @@ def _remove(seen: Seen, reason: str, risk: Risk, first: Sequence[str]) -> Judgem
 def _held(documents: DocumentsSeen | None) -> str:
     if documents is None or documents.documents is None:
         return ""
-    written = f", {documents.writes:,} writes since it started" if documents.writes is not None else ""
-    return f"; it holds {documents.documents:,} documents ({size(documents.size_bytes or 0)}){written}"
+    written = f", {many(documents.writes, 'write')} since it started" if documents.writes is not None else ""
+    return f"; it holds {many(documents.documents, 'document')} ({size(documents.size_bytes or 0)}){written}"
 
 
 def _look(seen: Seen) -> Sequence[str]:

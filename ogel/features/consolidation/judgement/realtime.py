@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     keep,
+    many,
     name_of,
     people,
     removal,
@@ -50,12 +51,12 @@ def _use(seen: Seen, now: datetime, days: float) -> str | None:
     said = []
     subscriptions = rows(seen.databases, "realtime", "subscription")
     if subscriptions:
-        said.append(f"{subscriptions:,} subscriptions to changes of tables are open")
+        said.append(f"{many(subscriptions, 'subscription')} to changes of tables")
     messages = table(seen.databases, "realtime", "messages")
     if messages is not None and messages.newest is not None and messages.newest > now - timedelta(days=days):
         said.append("messages were sent through channels in these days")
     if seen.used:
-        said.append(f"{seen.used:,} requests or connections came in these days")
+        said.append(f"{many(seen.used, 'request')} for a purpose in these days")
     return "; ".join(said) or None
 
 

@@ -58,6 +58,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def many(count: int, what: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def removal(seen: Seen, *, also: Sequence[str] = ()) -> Sequence[str]:
     """`railway down` takes the deployment away and leaves the service, its variables and its volume."""
     return [

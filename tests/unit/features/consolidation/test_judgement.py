@@ -94,7 +94,7 @@ def test_kong_s_own_tables_tell_its_plugins() -> None:
         ({"requests": BLIND}, "unknown", "/settings"),
         ({"referrers": by("studio")}, "unknown", "/settings"),
         ({"databases": pg(rows("auth", "users", 12)), "auth": AuthFacts("v2", [])}, "replace", "12 users"),
-        ({"databases": pg(rows("auth", "oauth_clients", 2)), "auth": AuthFacts("v2", [])}, "keep", "2 programs"),
+        ({"databases": pg(rows("auth", "oauth_clients", 2)), "auth": AuthFacts("v2", [])}, "keep", "2 programs of"),
         (
             {
                 "databases": pg(rows("auth", "identities", 9, ["email"])),
@@ -172,7 +172,7 @@ def documents(count: int | None, **known: object) -> DocumentsSeen:
         ({"referrers": by("other")}, "keep", "refer to it"),
         ({"documents": documents(0)}, "remove", "no documents"),
         ({"documents": documents(0, uptime_seconds=60)}, "remove", "no documents"),
-        ({"documents": documents(0, connections=3)}, "unknown", "3 connections"),
+        ({"documents": documents(0, connections=3)}, "unknown", "connected (3)"),
         ({"documents": documents(0, writes=5)}, "unknown", "written to lately"),
         (
             {"documents": documents(70, newest=NOW - timedelta(days=90))},
@@ -195,7 +195,7 @@ def test_mongodb(known: dict[str, object], answer: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("known", "answer", "says"),
     [
-        ({"referrers": by("kong"), "requests": [Requests("own log", connected=8, lines=9)]}, "keep", "8 requests or"),
+        ({"requests": [Requests("own log", connected=8, lines=9)]}, "keep", "8 requests for a purpose"),
         ({"referrers": by("kong", "other")}, "keep", "Other (URL) refer to it"),
         ({"referrers": by("kong")}, "remove", "Nobody subscribes"),
         ({"referrers": by("kong"), "requests": BLIND}, "unknown", "not seen"),
@@ -203,7 +203,7 @@ def test_mongodb(known: dict[str, object], answer: str, says: str) -> None:
             {"requests": BLIND, "databases": pg(rows("realtime", "subscription", 0))},
             "remove", "Nobody subscribes",
         ),
-        ({"databases": pg(rows("realtime", "subscription", 4))}, "keep", "4 subscriptions"),
+        ({"databases": pg(rows("realtime", "subscription", 4))}, "keep", "4 subscriptions to"),
         ({"referrers": None}, "unknown", "not seen"),
     ],
 )  # fmt: skip
