@@ -6,8 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,11 +14,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import wcwidth
-from tests.support.railway import Environment, RailwayServer, World
 
 from ogel.adapters.storage.s3 import BucketObjects
 from ogel.features.consolidation.wire import asking
-from tests.support.cli import Finished, ogel_here
+from tests.support.cli import ogel_here
 from tests.support.mongo import WANTS_LOGIN, Mongo
 from tests.support.receiver import Answer, Receiver
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
@@ -34,17 +31,9 @@ from tests.support.suite_services import (
     service,
     studio,
 )
+from tests.support.supabase_project import EMPTY_MONGO, SupabaseProject
 
 SECRET = "a-secret-that-nobody-may-see-0123456789"
-EMPTY_MONGO: Mapping[str, Mapping[str, Any]] = {
-    "buildInfo": {"version": "8.0.4"},
-    "serverStatus": {
-        "uptime": 30 * 86_400.0,
-        "connections": {"current": 2},
-        "opcounters": {"insert": 0, "query": 9, "update": 0, "delete": 0, "command": 12},
-    },
-    "listDatabases": {"databases": [{"name": "admin"}, {"name": "config"}, {"name": "local"}]},
-}
 SUPABASE = """
 CREATE SCHEMA auth; CREATE SCHEMA realtime; CREATE SCHEMA _realtime;
 CREATE TABLE auth.users (id uuid PRIMARY KEY, last_sign_in_at timestamptz, created_at timestamptz);
@@ -58,46 +47,9 @@ INSERT INTO _realtime.tenants VALUES (gen_random_uuid(), now());
 """
 
 
-class Suite:
-    """A project on Railway, and what runs of it here."""
-
-    def __init__(self) -> None:
-        self._running = ExitStack()
-        self.world = World()
-        self.production: Environment = self.world.project("shop").environment("production")
-        self.railway = RailwayServer(self.world)
-
-    def __enter__(self) -> Suite:
-        self._running.enter_context(self.railway)
-        return self
-
-    def __exit__(self, *why: object) -> None:
-        self._running.close()
-
-    def service(
-        self, name: str, running: Receiver | Mongo | None = None, port: int = 80, **made_of: Any
-    ) -> Any:
-        """`port` is the service's own, which a TCP proxy leads to."""
-        made = self.production.service(name, **made_of)
-        made.deployed(at=datetime.now(UTC) - timedelta(days=20))
-        if running is not None:
-            self._running.enter_context(running)
-            made.tcp_proxy(port, "localhost", running.port)
-        return made
-
-    def audit(self, *options: str) -> Finished:
-        return ogel_here("consolidate", *options, **self.railway.variables())
-
-    def report(self, *options: str) -> dict[str, Any]:
-        found = self.audit("--json", *options)
-        assert found.code == 0, found
-        report: dict[str, Any] = json.loads(found.out)
-        return report
-
-
 @pytest.fixture
-def suite() -> Iterator[Suite]:
-    with Suite() as suite:
+def suite() -> Iterator[SupabaseProject]:
+    with SupabaseProject() as suite:
         yield suite
 
 
@@ -119,7 +71,7 @@ def evidence(service: Mapping[str, Any], kind: str = "use") -> str:
 
 
 def test_each_question_of_the_audit_has_another_answer(
-    suite: Suite, seaweed: Seaweed, empty_database_url: str, tmp_path: Path
+    suite: SupabaseProject, seaweed: Seaweed, empty_database_url: str, tmp_path: Path
 ) -> None:
     """Nine services, which were never told apart by hand: what they are, who uses them, and what to do."""
     asyncio.run(put(seaweed, "beach.jpg"))
@@ -237,7 +189,7 @@ def test_each_question_of_the_audit_has_another_answer(
         assert secret not in whole
 
 
-def test_each_question_again_with_the_other_answer(suite: Suite) -> None:
+def test_each_question_again_with_the_other_answer(suite: SupabaseProject) -> None:
     """What is kept above goes here, and the other way round."""
     suite.service(
         "Studio",
@@ -300,7 +252,7 @@ def test_each_question_again_with_the_other_answer(suite: Suite) -> None:
     assert not any("mutation" in asked.query for asked in suite.railway.asked)
 
 
-def test_a_gateway_hides_who_stands_behind_it_and_its_log_tells_of_them(suite: Suite) -> None:
+def test_a_gateway_hides_who_stands_behind_it_and_its_log_tells_of_them(suite: SupabaseProject) -> None:
     proxy = kong_proxy()
     kong = suite.service("Kong", proxy, 8000, image="kong:2.8.1", healthcheck_path="/up")
     for path in ("/auth/v1/token", "/auth/v1/health", "/up", "/.env"):
@@ -319,7 +271,7 @@ def test_a_gateway_hides_who_stands_behind_it_and_its_log_tells_of_them(suite: S
     assert {request.path for request in proxy.requests} == {"/", "/health"}
 
 
-def test_who_can_only_be_reached_from_inside_is_told_how(suite: Suite) -> None:
+def test_who_can_only_be_reached_from_inside_is_told_how(suite: SupabaseProject) -> None:
     suite.service("Auth", image="supabase/gotrue:v2.186.0")
     [auth] = suite.report()["services"]
     assert auth["answer"] == "unknown" and auth["private_only"]
@@ -343,7 +295,9 @@ HOSTILE = "\x1b[2J\u202e\n# owned\n| a | <script>alert(1)</script> `" + "x" * 50
         Answer(200, b"{}", {f"X-{n}": "y" for n in range(100)}),
     ],
 )  # fmt: skip
-def test_a_hostile_service_cannot_break_the_report(suite: Suite, tmp_path: Path, answer: Answer) -> None:
+def test_a_hostile_service_cannot_break_the_report(
+    suite: SupabaseProject, tmp_path: Path, answer: Answer
+) -> None:
     hostile = Receiver(lambda _: answer)
     suite.service("Kong " + HOSTILE[:30], hostile, 8001, image="kong:3", variables={"KONG_DATABASE": HOSTILE})
     shown = suite.audit("--markdown", str(tmp_path / "report.md"))
@@ -355,7 +309,9 @@ def test_a_hostile_service_cannot_break_the_report(suite: Suite, tmp_path: Path,
     assert len(hostile.requests) < 12
 
 
-def test_who_takes_their_time_is_not_waited_for(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_takes_their_time_is_not_waited_for(
+    suite: SupabaseProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 0.3)
     for number in range(5):
         suite.service(
@@ -370,14 +326,14 @@ def test_who_takes_their_time_is_not_waited_for(suite: Suite, monkeypatch: pytes
     assert all("the answer took too long" in str(each["look"]) for each in report["services"])
 
 
-def test_a_place_that_serves_metadata_is_not_asked(suite: Suite) -> None:
+def test_a_place_that_serves_metadata_is_not_asked(suite: SupabaseProject) -> None:
     made = suite.service("Auth", image="supabase/gotrue:v2")
     made.tcp_proxy(9999, "169.254.169.254", 80)
     [auth] = suite.report()["services"]
     assert any("metadata" in each for each in auth["look"]), auth["look"]
 
 
-def test_what_railway_does_not_tell_is_said_and_nothing_goes_for_it(suite: Suite) -> None:
+def test_what_railway_does_not_tell_is_said_and_nothing_goes_for_it(suite: SupabaseProject) -> None:
     unused = suite.service("Postgres Meta", postgres_meta(), 8080, image="supabase/postgres-meta:v0.95.2")
     unused.log('{"level":"info","method":"GET","url":"/health","status":200}')
     suite.service("web", repo="acme/web")
@@ -392,7 +348,7 @@ def test_what_railway_does_not_tell_is_said_and_nothing_goes_for_it(suite: Suite
     assert any(each.startswith("log of Postgres Meta: ") for each in report["unseen"])
 
 
-def test_one_line_tells_why_there_is_no_report(suite: Suite, tmp_path: Path) -> None:
+def test_one_line_tells_why_there_is_no_report(suite: SupabaseProject, tmp_path: Path) -> None:
     suite.service("web", repo="acme/web")
     told = ogel_here("consolidate", OGEL_RAILWAY_API=suite.railway.url)
     assert (told.code, told.out) == (2, "") and told.err.count("\n") == 1
@@ -404,7 +360,7 @@ def test_one_line_tells_why_there_is_no_report(suite: Suite, tmp_path: Path) -> 
     assert told.code == 2 and "--days" in told.err
 
 
-def test_the_report_fits_a_terminal_of_80_columns(suite: Suite) -> None:
+def test_the_report_fits_a_terminal_of_80_columns(suite: SupabaseProject) -> None:
     suite.service(
         "Kong",
         kong_admin({"/auth/v1": "auth"}, ["cors"]),
