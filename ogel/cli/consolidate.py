@@ -56,13 +56,14 @@ def command(
     file: Path | None,
     as_json: bool,
 ) -> None:
-    """
-    Which services of a Railway project can go: Kong, GoTrue, Postgres Meta, MinIO, MongoDB, Realtime.
+    """Which services of a project can go: who uses Kong, GoTrue, MinIO and the like.
 
-    Finds them by name, image, variables and what they answer, measures who uses them, and answers keep, replace by
-    Ogel, remove, or not known and where to look. Reads only, and sends nothing but questions to the project's own
-    hosts. The project need not run Ogel. Exit 0 whatever the answers are, 1 when there is no such project or
-    environment, 2 when Railway does not tell or an option is wrong.
+    Finds Kong, GoTrue, Postgres Meta, MinIO, MongoDB, Realtime and Studio in a project on Railway, which need not run
+    Ogel, by name, image, variables and what they answer; measures who uses them; and answers keep, replace by Ogel,
+    remove, or not known and where to look. Reads only, and sends nothing but questions to the project's own hosts.
+
+    Exit 0 whatever the answers are, 1 when there is no such project or environment, 2 when Railway does not tell or an
+    option is wrong.
     """
 
     async def asked(railway: Railway, settings: Settings) -> Report:
@@ -160,13 +161,22 @@ def _show_evidence(title: str, evidence: Sequence[Evidence]) -> None:
 
 
 def _show_list(title: str, items: Sequence[str]) -> None:
+    from ogel.features.consolidation.judgement.verdict import COMMANDS, NOTE
+
     if items:
         click.echo(f"{title}:")
         for each in items:
-            _show_text(each, _BULLET)
+            command, _, note = each.partition(NOTE)
+            if each.startswith(COMMANDS):
+                click.echo(_BULLET + printable(command))  # whole, to be pasted
+                _show_text(note, _BULLET * 3)
+            else:
+                _show_text(each, _BULLET)
 
 
 def _show_text(text: str, indent: str = "") -> None:
+    if not text:
+        return
     for line in wrapped(printable(text), len(indent)):
         click.echo(indent + line)
 

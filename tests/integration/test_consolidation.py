@@ -372,5 +372,7 @@ def test_the_report_fits_a_terminal_of_80_columns(suite: SupabaseProject) -> Non
     with mock.patch("ogel.cli.tables.terminal_width", return_value=80):
         shown = suite.audit()
     assert shown.code == 0, shown
-    assert [line for line in shown.out.splitlines() if wcwidth.wcswidth(line) > 80] == []
+    # Commands are whole, because they are to be pasted; everything else is broken.
+    wide = [line for line in shown.out.splitlines() if wcwidth.wcswidth(line) > 80]
+    assert [line for line in wide if not line.startswith(("  railway ", "  ogel "))] == []
     assert "SERVICE" in shown.out

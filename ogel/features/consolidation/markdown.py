@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ogel.features.consolidation.evidence import Evidence
+from ogel.features.consolidation.judgement.verdict import COMMANDS
 from ogel.features.consolidation.report import Report, ServiceReport
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$]|^[-+])")
 # What GitHub makes a link or a mention of, wherever it stands in a text; a space of no width keeps it apart.
 _LINKED = re.compile(r"(?<=:)(?=//)|(?<=@)(?=\w)|(?<=#)(?=\w)|(?<=www)(?=\.)", re.IGNORECASE)
 _NO_WIDTH = "\u200b"
-_COMMANDS = ("railway ", "ogel ", "rclone ", "mongodump ", "mongorestore ")
 _ANSWERS = {"keep": "keep", "replace": "replace by Ogel", "remove": "remove", "unknown": "not known"}
 
 
@@ -80,7 +80,7 @@ def _list(title: str, items: Sequence[str], level: str, mark: str = "-") -> Iter
         yield f"{level} {title}"
         yield ""
         for each in items:
-            yield f"{mark} {_code(each) if each.startswith(_COMMANDS) else _text(each)}"
+            yield f"{mark} {_code(each) if each.startswith(COMMANDS) else _text(each)}"
 
 
 def _cell(text: str) -> str:

@@ -77,7 +77,7 @@ def _replace(seen: Seen, facts: KongFacts) -> Judgement:
         hazard,
         steps=[
             *_export(seen),
-            "ogel gateway import kong.yml          # prints settings, and what it leaves behind with the reason",
+            "ogel gateway import kong.yml   # prints settings, and what it leaves behind with the reason",
             *(
                 ["ogel keys create web --publishable   # and one with scopes for each program that has a key"]
                 if facts.plugins

@@ -33,7 +33,7 @@ def judge(seen: Seen) -> Judgement:
             f"{_UNMAINTAINED}; Ogel stores them in a bucket of the platform, and speaks S3 at /s3.",
             [
                 *_copies(store.buckets),
-                "ogel storage verify          # what is known of the store, and what is in it",
+                "ogel storage verify   # what is known of the store, and what is in it",
             ],
         )
     if store is not None and store.whole and not seen.referrers:

@@ -13,6 +13,9 @@ from ogel.features.consolidation.seen import Referrer, Seen
 
 Answer = Literal["keep", "replace", "remove", "unknown"]
 Risk = Literal["none", "low", "medium", "high"]
+# How steps begin that are commands, and what stands before the note behind one: a comment of the shell.
+COMMANDS = ("railway ", "ogel ", "rclone ", "mongodump ", "mongorestore ")
+NOTE = "   # "
 _NAMED_AT_MOST = 4
 
 

@@ -12,6 +12,7 @@ from ogel.features.consolidation.recognition import WEIGHTS
 from ogel.features.consolidation.wire.answer import Answer
 
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
+_AT_MOST = 8
 _SOME = WEIGHTS["variables"]
 _STRONG = WEIGHTS["wire"]
 _NO_ROUTE = ("no Route matched with those values", "no route and no API found with those values")
@@ -74,8 +75,8 @@ def _gotrue(answer: Answer) -> Evidence | None:
         and isinstance(fields.get("external"), dict)
         and "mailer_autoconfirm" in fields
     ):
-        on = sum(value is True for value in fields["external"].values())
-        return said(answer, f"settings of sign-in, {on} ways of it on", "gotrue")
+        on = sorted(str(name)[:40] for name, value in fields["external"].items() if value is True)
+        return said(answer, f"settings of sign-in; on: {', '.join(on[:_AT_MOST]) or 'none'}", "gotrue")
     return None
 
 
