@@ -33,6 +33,8 @@ from tests.support.suite_services import (
 )
 from tests.support.supabase_project import EMPTY_MONGO, SupabaseProject
 
+# A public name that leads nowhere else than here, and where nobody answers.
+NOBODY = "localhost"
 SECRET = "a-secret-that-nobody-may-see-0123456789"
 SUPABASE = """
 CREATE SCHEMA auth; CREATE SCHEMA realtime; CREATE SCHEMA _realtime;
@@ -198,18 +200,18 @@ def test_each_question_again_with_the_other_answer(suite: SupabaseProject) -> No
         image="supabase/studio:2026.02.16",
         variables={
             "STUDIO_PG_META_URL": "http://postgres-meta.railway.internal:8080",
-            "SUPABASE_PUBLIC_URL": "https://api.example.com",
+            "SUPABASE_PUBLIC_URL": "https://${{Gateway.RAILWAY_PUBLIC_DOMAIN}}",
         },
     )
-    web = {"AUTH_URL": "https://auth.example.com", "MONGO_URL": "${{MongoDB.MONGO_URL}}"}
+    web = {"AUTH_URL": "https://${{Auth.RAILWAY_PUBLIC_DOMAIN}}", "MONGO_URL": "${{MongoDB.MONGO_URL}}"}
     suite.service("web", repo="acme/web", variables=web)
     kong = suite.service(
         "Gateway", kong_admin({"/": "web"}, ["cors", "openid-connect"]), 8001, image="kong:3.9"
     )
-    kong.domain("api.example.com")
+    kong.domain(NOBODY)
     kong.active.http("GET", "/rest/v1/todos")
     auth = suite.service("Auth", gotrue("github", "google"), 9999, image="supabase/gotrue:v2.186.0")
-    auth.domain("auth.example.com")
+    auth.domain(NOBODY)
     suite.service("Postgres Meta", postgres_meta(), 8080, image="supabase/postgres-meta:v0.95.2")
     store = {
         "/": as_json({}, 403, Server="MinIO"),
@@ -257,7 +259,7 @@ def test_a_gateway_hides_who_stands_behind_it_and_its_log_tells_of_them(suite: S
     kong = suite.service("Kong", proxy, 8000, image="kong:2.8.1", healthcheck_path="/up")
     for path in ("/auth/v1/token", "/auth/v1/health", "/up", "/.env"):
         kong.active.http("GET", path)
-    kong.domain("api.example.com")
+    kong.domain(NOBODY)
     suite.service("Auth", image="supabase/gotrue:v2.186.0")
     found = by_name(suite.report())
     assert "HTTP log of Kong, 7 days: 1 request for a purpose; 0 refused, 1 probe; /token 1" in evidence(

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ogel.features.consolidation.kinds import Kind
 from ogel.runtime.log.terminal import printable
 
-Source = Literal["name", "image", "variables", "wire", "logs", "metrics", "database", "objects", "volume"]
+Source = Literal["name", "image", "variables", "wire", "deployment", "logs", "metrics", "database", "objects"]
 MAX_CHARACTERS = 160
 
 

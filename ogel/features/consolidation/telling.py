@@ -28,6 +28,9 @@ def use_of(seen: Seen, days: float) -> Iterator[Evidence]:
         yield Evidence(
             "variables", "variables of the other services", people(seen.referrers) or "none refers to it"
         )
+    if (latest := seen.service.latest) is not None and latest.status != "SUCCESS":
+        told = f"{quoted(latest.status, 40)}, {_moment(latest.updated_at or latest.created_at)}"
+        yield Evidence("deployment", "its latest deployment", told)
     for requests in seen.requests:
         yield Evidence("logs", f"{requests.origin}, {days:g} days", _requests(requests))
     if (consumed := _consumed(seen.measures)) is not None:

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ogel.features.consolidation.evidence import quoted
 from ogel.features.consolidation.judgement import gotrue, kong, minio, mongodb, postgres_meta, realtime
-from ogel.features.consolidation.judgement.verdict import Judgement, keep, unknown
+from ogel.features.consolidation.judgement.verdict import Judgement, keep, name_of, unknown
 from ogel.features.consolidation.kinds import MARKS, Kind
 from ogel.features.consolidation.recognition import WEIGHTS
 from ogel.features.consolidation.seen import Seen
@@ -40,7 +39,7 @@ def judge(seen: Seen, knowing: Knowledge) -> Judgement:
         return unknown(
             seen,
             f"Only its name says that it is {marks.title}.",
-            look=[f"railway ssh --service {quoted(seen.name)}"],
+            look=[f"railway ssh --service {name_of(seen)}"],
         )
     if any(each.weight >= WEIGHTS["image"] for each in seen.recognised.against):
         other = MARKS[_other(seen)].title

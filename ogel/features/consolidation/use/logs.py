@@ -12,6 +12,8 @@ from ogel.runtime.railway import Deployment, HttpLogLine, Instance, LogLine, Rai
 MAX_LINES = 5000
 # A service that is deployed often has its requests in the logs of many deployments.
 MAX_DEPLOYMENTS = 5
+_LISTED = 20
+_NEVER_RAN = ("BUILDING", "FAILED", "INITIALIZING", "NEEDS_APPROVAL", "QUEUED", "SKIPPED", "WAITING")
 
 
 class Logs(Struct, frozen=True):
@@ -61,10 +63,11 @@ class LogReader:
     async def _running(self, instance: Instance) -> tuple[Sequence[Deployment], bool]:
         """Newest first, back to the one that ran when these days began."""
         listed = await self._railway.deployments(
-            self._project_id, self._environment_id, instance.service_id, limit=MAX_DEPLOYMENTS + 1
+            self._project_id, self._environment_id, instance.service_id, limit=_LISTED
         )
-        newest_first = sorted(listed, key=lambda each: each.created_at, reverse=True)
+        ran = [each for each in listed if each.status not in _NEVER_RAN]
+        newest_first = sorted(ran, key=lambda each: each.created_at, reverse=True)
         for count, each in enumerate(newest_first[:MAX_DEPLOYMENTS], 1):
             if each.created_at <= self._since:
                 return newest_first[:count], True
-        return newest_first[:MAX_DEPLOYMENTS], len(newest_first) <= MAX_DEPLOYMENTS
+        return newest_first[:MAX_DEPLOYMENTS], len(newest_first) <= MAX_DEPLOYMENTS and len(listed) < _LISTED

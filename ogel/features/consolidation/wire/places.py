@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 from msgspec import Struct
@@ -30,7 +31,7 @@ _BY_KIND: Mapping[Kind, Speaks] = {
     "redis": "redis",
     "mysql": "mysql",
 }
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|[0-9a-f:.]{2,45}", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?", re.IGNORECASE)
 _MOST_DOMAINS = 3
 
 
@@ -62,15 +63,13 @@ def places_of(
     places = []
     if speaks == "http":  # Railway's edge speaks nothing else
         places += [
-            Place("public domain", "http", domain, 443)
-            for domain in instance.domains
-            if _HOST.fullmatch(domain)
+            Place("public domain", "http", domain, 443) for domain in instance.domains if _is_host(domain)
         ][:_MOST_DOMAINS]
     for proxy in instance.proxies:
-        if _HOST.fullmatch(proxy.domain) and 0 < proxy.proxy_port < 65536:
+        if _is_host(proxy.domain) and 0 < proxy.proxy_port < 65536:
             behind = _BY_PORT.get(proxy.application_port, speaks)
             places.append(Place("TCP proxy", behind, proxy.domain, proxy.proxy_port, proxy.application_port))
-    if inside and instance.private_domain and _HOST.fullmatch(instance.private_domain):
+    if inside and instance.private_domain and _is_host(instance.private_domain):
         places += [
             Place("private network", speaks, instance.private_domain, port, port)
             for port in ports_of(kind, variables)
@@ -89,6 +88,15 @@ def ports_of(kind: Kind, variables: Mapping[str, str]) -> Sequence[int]:
 
 
 _DATABASE_PORTS: Mapping[Kind, tuple[int, ...]] = {"postgres": (5432,), "redis": (6379,), "mysql": (3306,)}
+
+
+def _is_host(text: str) -> bool:
+    if _NAME.fullmatch(text):
+        return True
+    try:
+        return isinstance(ip_address(text), IPv6Address) and "%" not in text
+    except ValueError:
+        return False
 
 
 def _is_port(text: str) -> bool:
