@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.operator import json_option, say_json
+from ogel.cli.progress import Meter
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.tables import Column, Table, heading, printable, show_fields, wrapped
 from ogel.kernel.errors import ConfigError
@@ -79,9 +80,13 @@ def command(
             _is_inside(place.project.id, place.environment.id),
         )
         async with audit(railway, _own_prefixes()) as auditor:
-            return await auditor.run(question)
+            return await auditor.run(question, meter.show)
 
-    report = ask_railway(asked)
+    meter = Meter("consolidate")
+    try:
+        report = ask_railway(asked)
+    finally:
+        meter.clear()
     if file is not None:
         _write(report, file)
     if as_json:

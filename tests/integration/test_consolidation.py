@@ -16,6 +16,7 @@ import pytest
 import wcwidth
 
 from ogel.adapters.storage.s3 import BucketObjects
+from ogel.features.consolidation import audit
 from ogel.features.consolidation.wire import asking
 from tests.support.cli import ogel_here
 from tests.support.mongo import WANTS_LOGIN, Mongo
@@ -378,3 +379,23 @@ def test_the_report_fits_a_terminal_of_80_columns(suite: SupabaseProject) -> Non
     wide = [line for line in shown.out.splitlines() if wcwidth.wcswidth(line) > 80]
     assert [line for line in wide if not line.startswith(("  railway ", "  ogel "))] == []
     assert "SERVICE" in shown.out
+
+
+def test_a_project_of_many_services_is_looked_at_up_to_a_limit(
+    suite: SupabaseProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And Railway is asked once for each of those that are not audited."""
+    monkeypatch.setattr(audit, "MAX_SERVICES", 10)
+    suite.service("Kong", image="kong:3.9")
+    for number in range(12):
+        suite.service(
+            f"web {number}", repo="acme/web", variables={"URL": "http://kong.railway.internal:8000"}
+        )
+    report = suite.report()
+    assert len(report["services"]) == 10
+    assert report["unseen"] == ["3 services more: 10 are looked at"]
+    kong = by_name(report)["Kong"]
+    assert len(kong["referrers"]) == 9
+    assert "and 5 more" in evidence(kong)
+    assert suite.railway.operations().count("Variables") == 10 + 1
+    assert suite.railway.operations().count("EnvironmentLogs") == 1

@@ -86,16 +86,20 @@ class Audit:
         self._cost = cost
         self._now = now
 
-    async def run(self, question: Question) -> Report:
+    async def run(self, question: Question, said: Callable[[float, str], None]) -> Report:
         """
         Raises RailwayError where not even the services can be listed; whatever else is missing stands in the report.
+        `said` hears which part of the work is done, and what is next.
         """
+        said(0.0, "reading the project")
         project = await self._railway.project(question.project_id)
         instances = await self._railway.instances(question.project_id, question.environment_id)
         run = _Run(self._railway, question, project, instances, self._now())
-        await run.read()
+        await run.read(said)
+        said(0.7, f"asking {len(run.instances)} services")
         seen: Sequence[Seen] = await asyncio.gather(*(self._see(run, each) for each in run.instances))
         if question.look_inside:
+            said(0.9, "looking into databases and stores")
             seen = await Inside(self._surveys, run.rendered).look(seen)
         seen = run.with_referrers(seen)
         knowing = Knowledge(run.now, question.days, self._translated, self._speaks)
@@ -214,10 +218,12 @@ class _Run:
         if len(instances) > MAX_SERVICES:
             self.unseen.append(f"{len(instances) - MAX_SERVICES} services more: {MAX_SERVICES} are looked at")
 
-    async def read(self) -> None:
+    async def read(self, said: Callable[[float, str], None]) -> None:
+        said(0.1, "reading variables")
         await asyncio.gather(*(self._read_variables(each) for each in self.instances), self._read_shared())
         # Who a service is by its variables decides whether its logs are worth the requests.
         wanted = [each for each in self.instances if self._is_worth_logs(each)]
+        said(0.3, f"reading metrics, and logs of {len(wanted)} services")
         await asyncio.gather(self._read_metrics(), *(self._read_logs(each) for each in wanted))
 
     async def rendered(self, instance: Instance) -> Mapping[str, str]:

@@ -32,6 +32,9 @@ def found(variables: dict[str, str], shared: dict[str, str] | None = None) -> li
         ("http://kong.railway.internal:8000", "kong", "private name"),
         ("HTTP://KONG.railway.internal", "kong", "private name"),
         ("http://meta:8080", "meta", "private name"),
+        ("http://meta", "meta", "private name"),
+        ("postgresql://kong:secret@meta:5432/db", "meta", "private name"),
+        ("postgresql://user:80@meta/db", "meta", "private name"),
         ("https://kong-production.up.railway.app", "kong", "public name"),
         ("https://api.example.com/rest/v1", "kong", "public name"),
         ("redis://maglev.proxy.rlwy.net:20105", "kong", "TCP proxy"),
@@ -50,6 +53,10 @@ def test_every_way_to_name_a_service_is_known(value: str, target: str, how: str)
         "https://api.example.community",
         "https://maglev.proxy.rlwy.net:33333",
         "kong",
+        "postgresql://kong:5432@db.example/x",
+        "https://kong@other.example",
+        "http://kong-staging:8000",
+        "kong:8000",
         "${{kong.URL}}",
         "a meta description",
         "${{Kong",
@@ -84,4 +91,10 @@ def test_one_variable_counts_once() -> None:
 
 
 def test_a_huge_value_takes_no_time() -> None:
-    assert found({"X": "${{" * 200_000, "Y": "a.b-" * 100_000}) == []
+    huge = {
+        "X": "${{" * 200_000,
+        "Y": "a.b-" * 100_000,
+        "Z": "://kongs" * 100_000,
+        "V": "://kong:1" + "x" * 100_000,
+    }
+    assert found(huge) == []
