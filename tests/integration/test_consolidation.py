@@ -282,6 +282,33 @@ def test_who_can_only_be_reached_from_inside_is_told_how(suite: SupabaseProject)
     assert any("auth.railway.internal answers only inside" in each for each in auth["look"])
 
 
+DECLARED = """
+_format_version: "2.1"
+services:
+  - name: auth
+    url: http://auth:9999
+    routes: [{name: auth, paths: [/auth/v1]}, {name: open, paths: [/auth/v1/verify]}]
+    plugins: [{name: cors}, {name: key-auth, enabled: true}, {name: prometheus, enabled: false}]
+plugins: [{name: grpc-web, enabled: false}]
+"""
+
+
+def test_a_configuration_in_a_variable_tells_what_a_gateway_does(suite: SupabaseProject) -> None:
+    kong = suite.service("Kong", image="kong:2.8.1", variables={"KONG_DECLARATIVE_CONFIG_STRING": DECLARED})
+    suite.service("web", repo="acme/web", variables={"API": "http://${{Kong.RAILWAY_PRIVATE_DOMAIN}}:8000"})
+    found = by_name(suite.report())["Kong"]
+    assert found["answer"] == "replace"
+    assert "2 routes to 1 service and cors, key-auth" in found["reason"]
+    assert (
+        found["steps"][0]
+        == "Save the value of KONG_DECLARATIVE_CONFIG_STRING, a variable of Kong, as kong.yml."
+    )
+    for broken in ("services: [", "- 1", "x" * 2_000_000, "services: {a: *b}", "services: 7"):
+        kong.variables["KONG_DECLARATIVE_CONFIG_STRING"] = broken
+        found = by_name(suite.report())["Kong"]
+        assert found["answer"] == "unknown"
+
+
 HOSTILE = "\x1b[2J\u202e\n# owned\n| a | <script>alert(1)</script> `" + "x" * 50
 
 

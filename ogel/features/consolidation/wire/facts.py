@@ -79,9 +79,11 @@ def plugin_names(plugins: Iterable[Any]) -> list[str]:
     return sorted(names)[:_AT_MOST]
 
 
-def declared_facts(document: Mapping[str, Any]) -> KongFacts:
-    """Of a declarative file of Kong's."""
-    services = [each for each in _list(document.get("services")) if isinstance(each, dict)]
+def declared_facts(document: Mapping[str, Any]) -> KongFacts | None:
+    """Of a declarative file of Kong's. None where it is none."""
+    if not isinstance(document.get("services"), list):
+        return None
+    services = [each for each in document["services"] if isinstance(each, dict)]
     routes = [
         each
         for owner in (document, *services)
