@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.cli.cost.source import prices_of, prices_option
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.progress import Meter
 from ogel.cli.railway_project import ask_railway, place_of, place_options
@@ -48,6 +49,7 @@ _ANSWERS = {"keep": "keep", "replace": "replace", "remove": "remove", "unknown":
     metavar="FILE",
     help="Write the report there too, for a pull request; - is the standard output alone.",
 )
+@prices_option
 @json_option
 def command(
     project: str | None,
@@ -55,6 +57,7 @@ def command(
     days: float,
     look_inside: bool,
     file: Path | None,
+    prices_file: Path | None,
     as_json: bool,
 ) -> None:
     """Which services of a project can go: who uses Kong, GoTrue, MinIO and the like.
@@ -79,7 +82,7 @@ def command(
             look_inside,
             _is_inside(place.project.id, place.environment.id),
         )
-        async with audit(railway, _own_prefixes()) as auditor:
+        async with audit(railway, _own_prefixes(), prices_of(settings, prices_file)) as auditor:
             return await auditor.run(question, meter.show)
 
     meter = Meter("consolidate")

@@ -131,7 +131,7 @@ def test_each_question_of_the_audit_has_another_answer(
         variables={"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY},
     )
     minio.tcp_proxy(9000, store.hostname, store.port)
-    minio.volume("minio-data", "/data", used_mb=2000.0)
+    minio.volume("minio-data", "/data", used_mb=2048.0)
     mongo = Mongo(EMPTY_MONGO)
     suite.service("MongoDB", mongo, 27017, image="mongo:8", metrics=idle)
     channels = suite.service("Realtime", realtime(), 4000, image="supabase/realtime:v2.78.15", metrics=idle)

@@ -20,7 +20,7 @@ from ogel.features.consolidation.seen import Referrer, Seen
 from ogel.features.consolidation.telling import use_of
 from ogel.features.consolidation.use import requests
 from ogel.features.consolidation.use.logs import LogReader, Logs
-from ogel.features.consolidation.use.measures import MEASUREMENTS, Measures, measures_of
+from ogel.features.consolidation.use.measures import MEASUREMENTS, Measures, measures_of, monthly
 from ogel.features.consolidation.use.references import referrers
 from ogel.features.consolidation.wire.asking import Asked, Asker
 from ogel.features.consolidation.wire.facts import (
@@ -33,6 +33,7 @@ from ogel.features.consolidation.wire.facts import (
 from ogel.features.consolidation.wire.greeting import greet
 from ogel.features.consolidation.wire.places import Place, places_of
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.prices.table import PriceTable
 from ogel.runtime.railway import Instance, Project, Railway, RailwayError
 from ogel.runtime.surveys import Surveys
 
@@ -62,7 +63,7 @@ class Question(Struct, frozen=True):
 class Audit:
     """
     read_declared  reads a declarative file of Kong's; raises ConfigError.
-    cost           dollars a month of what was measured.
+    prices         what a month of that costs which was measured.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Audit:
         translated: Collection[str],
         read_declared: Callable[[bytes], Mapping[str, object]],
         speaks: Collection[str],
-        cost: Callable[[Measures], float | None],
+        prices: PriceTable,
         now: Callable[[], datetime],
     ) -> None:
         self._railway = railway
@@ -83,7 +84,7 @@ class Audit:
         self._translated = translated
         self._read_declared = read_declared
         self._speaks = speaks
-        self._cost = cost
+        self._prices = prices
         self._now = now
 
     async def run(self, question: Question, said: Callable[[float, str], None]) -> Report:
@@ -161,7 +162,7 @@ class Audit:
 
     def _judged(self, seen: Seen, knowing: Knowledge) -> ServiceReport:
         judgement = judge(seen, knowing)
-        cost = self._cost(seen.measures)
+        cost = monthly(seen.measures, self._prices)
         goes = judgement.answer in ("replace", "remove")
         return ServiceReport(
             id=seen.service.service_id,
@@ -289,7 +290,7 @@ class _Run:
         volumes = [
             each for each in self._project.volumes if each.environment_id == self.question.environment_id
         ]
-        self.measures = measures_of(series, self.question.days, volumes)
+        self.measures = measures_of(series, volumes, self.now)
 
     async def _read_logs(self, instance: Instance) -> None:
         question = self.question

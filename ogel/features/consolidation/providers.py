@@ -10,12 +10,12 @@ from ogel.adapters.egress.own_services import OwnServiceNames
 from ogel.adapters.egress.resolver import SystemResolver
 from ogel.adapters.egress.system_names import search_look_up
 from ogel.features.consolidation.audit import Audit
-from ogel.features.consolidation.use.prices import monthly
 from ogel.features.consolidation.wire.asking import Asker
 from ogel.features.gateway.contract import TRANSLATED_PLUGINS, read
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.registered import Target
 from ogel.runtime.outgoing import Outgoing
+from ogel.runtime.prices.table import PriceTable
 from ogel.runtime.railway import Railway
 from ogel.runtime.surveys import BucketsSeen, DocumentsSeen, Surveys, TableSeen, TableWanted
 
@@ -43,7 +43,7 @@ class Drivers:
 
 
 @asynccontextmanager
-async def audit(railway: Railway, speaks: Collection[str]) -> AsyncIterator[Audit]:
+async def audit(railway: Railway, speaks: Collection[str], prices: PriceTable) -> AsyncIterator[Audit]:
     """`speaks`: the prefixes that Ogel answers itself."""
     # Requests to services go through no proxy: they are the project's own, and private names mean nothing to one.
     outgoing = OutgoingClient(resolver=OwnServiceNames(SystemResolver(search_look_up)))
@@ -55,7 +55,7 @@ async def audit(railway: Railway, speaks: Collection[str]) -> AsyncIterator[Audi
             translated=TRANSLATED_PLUGINS,
             read_declared=read,
             speaks=speaks,
-            cost=monthly,
+            prices=prices,
             now=utc_now,
         )
     finally:

@@ -1,63 +1,80 @@
-"""What a service consumes: averages of its metrics over the days that are looked at."""
+"""What a service consumes: its metrics over the days that are looked at, and what that costs in a month."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from msgspec import Struct
 
-from ogel.runtime.railway import Measurement, Series, Volume
+from ogel.runtime.prices.table import PriceTable, Resource
+from ogel.runtime.railway import Measurement, Point, Series, Volume
 
-MEASUREMENTS: Sequence[Measurement] = (
-    "CPU_USAGE",
-    "MEMORY_USAGE_GB",
-    "NETWORK_TX_GB",
-    "NETWORK_RX_GB",
-    "DISK_USAGE_GB",
-)
-_DAYS_OF_A_MONTH = 30.0
+MEASUREMENTS: Sequence[Measurement] = ("CPU_USAGE", "MEMORY_USAGE_GB", "NETWORK_TX_GB", "DISK_USAGE_GB")
+SAMPLE = timedelta(hours=1)
+_MONTH = timedelta(days=30)
+_MB = 1024
 
 
 class Measures(Struct, frozen=True):
     """
-    Averages, and of the network what went and came in a month at this rate, over the public network alone. None: not
-    measured.
+    Averages since the service was first seen, with what it did not run as nothing, because that costs nothing; and what
+    is sent to the public network in a month at this rate. None: not measured.
     """
 
     memory_gb: float | None = None
     cpu: float | None = None
     egress_gb: float | None = None
-    ingress_gb: float | None = None
     disk_gb: float | None = None
 
 
-def measures_of(series: Iterable[Series], days: float, volumes: Sequence[Volume]) -> Mapping[str, Measures]:
+def measures_of(series: Iterable[Series], volumes: Sequence[Volume], now: datetime) -> Mapping[str, Measures]:
     """By the id of the service."""
-    values: dict[str, dict[str, list[float]]] = {}
+    points: dict[str, dict[str, list[Point]]] = {}
     for each in series:
         id = each.tags.get("service_id")
         if id is not None:
-            known = [point.value for point in each.points if point.value is not None]
-            values.setdefault(id, {}).setdefault(each.measurement, []).extend(known)
+            points.setdefault(id, {}).setdefault(each.measurement, []).extend(each.points)
     disks: dict[str, float] = {}
     for volume in volumes:
         if volume.service_id is not None and volume.used_mb is not None:
-            disks[volume.service_id] = disks.get(volume.service_id, 0.0) + volume.used_mb / 1000
-    return {id: _measures(values.get(id, {}), days, disks.get(id)) for id in {*values, *disks}}
+            disks[volume.service_id] = disks.get(volume.service_id, 0.0) + volume.used_mb / _MB
+    return {id: _measures(points.get(id, {}), disks.get(id), now) for id in {*points, *disks}}
 
 
-def _measures(values: Mapping[str, Sequence[float]], days: float, disk: float | None) -> Measures:
-    sent, received = values.get("NETWORK_TX_GB"), values.get("NETWORK_RX_GB")
-    monthly = _DAYS_OF_A_MONTH / days
-    measured = _average(values.get("DISK_USAGE_GB"))
+def monthly(measures: Measures, prices: PriceTable) -> float | None:
+    """Dollars. None where nothing was measured."""
+    amounts: Mapping[Resource, float | None] = {
+        "memory": measures.memory_gb,
+        "cpu": measures.cpu,
+        "egress": measures.egress_gb,
+        "volume": measures.disk_gb,
+    }
+    known = [
+        prices.a_month(resource, Decimal(str(amount)))
+        for resource, amount in amounts.items()
+        if amount is not None
+    ]
+    return round(float(sum(known)), 2) if known else None
+
+
+def _measures(points: Mapping[str, Sequence[Point]], disk: float | None, now: datetime) -> Measures:
+    sent = _average(points.get("NETWORK_TX_GB"), now)
+    measured = _average(points.get("DISK_USAGE_GB"), now)
     return Measures(
-        memory_gb=_average(values.get("MEMORY_USAGE_GB")),
-        cpu=_average(values.get("CPU_USAGE")),
-        egress_gb=sum(sent) * monthly if sent else None,
-        ingress_gb=sum(received) * monthly if received else None,
+        memory_gb=_average(points.get("MEMORY_USAGE_GB"), now),
+        cpu=_average(points.get("CPU_USAGE"), now),
+        egress_gb=None if sent is None else sent * (_MONTH / SAMPLE),
         disk_gb=disk if disk is not None else measured,
     )
 
 
-def _average(values: Sequence[float] | None) -> float | None:
-    return sum(values) / len(values) if values else None
+def _average(points: Sequence[Point] | None, now: datetime) -> float | None:
+    """Of all hours since the first point; a point without a value is left out, as one that nobody knows."""
+    if not points:
+        return None
+    values = [each.value for each in points if each.value is not None]
+    unknown = len(points) - len(values)
+    hours = max(len(points), round((now - min(each.at for each in points)) / SAMPLE)) - unknown
+    return sum(values) / hours if values else None

@@ -20,15 +20,8 @@ from ogel.features.consolidation.judgement import (
     realtime,
     verdict,
 )
+from tests.support.railway_cli import FORMS
 
-# As the documentation of Railway's CLI has them (5.43).
-RAILWAY = {
-    "ssh": {"--service"},
-    "logs": {"--service", "--lines"},
-    "down": {"--service", "--yes"},
-    "redeploy": {"--service", "--yes", "--from-source"},
-    "variable set": {"--service"},
-}
 _LITERAL = re.compile(r"""f?(["'])((?:railway|ogel) (?:\\.|(?!\1).)*)\1""")
 
 
@@ -48,8 +41,8 @@ def test_every_command_exists(module: ModuleType) -> None:
 
 def _check_railway(words: list[str]) -> None:
     words = words[: words.index("--")] if "--" in words else words
-    name = " ".join(words[:2]) if " ".join(words[:2]) in RAILWAY else words[0]
-    assert {each for each in words if each.startswith("--")} <= RAILWAY[name], words
+    name = " ".join(words[:2]) if " ".join(words[:2]) in FORMS else words[0]
+    assert {each for each in words if each.startswith("--")} <= FORMS[name].keys(), words
 
 
 def _check_ogel(words: list[str]) -> None:
