@@ -29,7 +29,6 @@ FORMS: dict[str, dict[str, bool]] = {
     "down": {"--service": True, "--environment": True, "--yes": False},
     "restart": {**_WHERE, "--yes": False, "--json": False},
     "redeploy": {**_WHERE, "--yes": False, "--json": False, "--from-source": False},
-    "down": {"--service": True, "--environment": True, "--yes": False},
     "up": {**_WHERE, "--ci": False, "--detach": False, "--json": False, "--message": True},
     "deployment list": {**_WHERE, "--limit": True, "--json": False},
     "variable list": {**_WHERE, "--kv": False, "--json": False},
