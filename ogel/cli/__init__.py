@@ -81,6 +81,7 @@ SECTIONS = {
         "railway": "What the file that describes services to Railway would change there.",
         "release": "What each service runs, and what it could go back to; deploy, and go back.",
         "network": "Find what is reached over the public internet, move it inside, and back.",
+        "consolidate": "Which services of a project can go: who uses Kong, GoTrue, MinIO and the like.",
         "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
     },
     "Where they are": {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -139,7 +138,7 @@ def wrapped(text: str, indent: int) -> list[str]:
     room = None if most is None else max(most - indent, _LEAST_TEXT)
     if room is None:
         return [text]
-    return textwrap.wrap(text, room, subsequent_indent=_INDENT, break_on_hyphens=False) or [""]
+    return _flow(text.split(" "), room, " ", _INDENT)
 
 
 def width_of(text: str) -> int:

@@ -29,6 +29,8 @@ from tests.support.railway import RailwayServer
 from tests.support.railway import World as Railway
 from tests.support.reading import Reading
 from tests.support.receiver import Answer, Receiver, Request
+from tests.support.suite_services import gotrue, kong_admin
+from tests.support.supabase_project import SupabaseProject
 from tests.support.terminal import Terminal
 
 KONG = """
@@ -125,6 +127,24 @@ def cost(world: World) -> Reading:
     project.bucket("files", size_bytes=9.3 * 1024**3)
     asked = world.beside.enter_context(RailwayServer(railway))
     return Reading(environment={**asked.variables(), "OGEL_COST_BUDGET": "20", "OGEL_COST_PLAN": "hobby"})
+
+
+def consolidate(world: World) -> Reading:
+    """A project that has some of Supabase's services, in the order in which the page shows them."""
+    project = world.beside.enter_context(SupabaseProject())
+    idle = {"MEMORY_USAGE_GB": 0.1, "CPU_USAGE": 0.001}
+    project.service("Postgres", image="ghcr.io/railwayapp-templates/postgres-ssl:18")
+    urls = {
+        "SUPABASE_URL": "http://${{Kong.RAILWAY_PRIVATE_DOMAIN}}:8000",
+        "AUTH_URL": "http://auth.railway.internal:9999",
+    }
+    project.service("Studio", repo="acme/dashboard", variables=urls)
+    kong = kong_admin({"/auth/v1": "auth", "/rest/v1": "rest"})
+    project.service("Kong", kong, 8001, image="kong:3.9", metrics=idle).log("GET /auth/v1/user HTTP/1.1 200")
+    project.service("Auth", gotrue(), 9999, image="supabase/gotrue:v2.186.0", metrics=idle)
+    meta = project.service("Postgres Meta", image="supabase/postgres-meta:v0.95.2", metrics=idle)
+    meta.log('{"method":"GET","url":"/health","status":200}')
+    return Reading(environment=project.railway.variables())
 
 
 def databases(world: World) -> Reading:
@@ -294,6 +314,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "cost": cost,
+    "consolidate": consolidate,
     "databases": databases,
     "deploying": deploying,
     "gateway": gateway,

@@ -20,7 +20,7 @@ _ALIASES = {
     "-f": "--filter",
 }
 # By command, its options, and whether each takes a value.
-_FORMS: dict[str, dict[str, bool]] = {
+FORMS: dict[str, dict[str, bool]] = {
     "ssh": {**_WHERE, "--deployment-instance": True},
     "logs": {
         **_WHERE, "--lines": True, "--filter": True, "--since": True, "--until": True, "--latest": False,
@@ -28,7 +28,7 @@ _FORMS: dict[str, dict[str, bool]] = {
     },
     "down": {"--service": True, "--environment": True, "--yes": False},
     "restart": {**_WHERE, "--yes": False, "--json": False},
-    "redeploy": {**_WHERE, "--yes": False, "--json": False},
+    "redeploy": {**_WHERE, "--yes": False, "--json": False, "--from-source": False},
     "up": {**_WHERE, "--ci": False, "--detach": False, "--json": False, "--message": True},
     "deployment list": {**_WHERE, "--limit": True, "--json": False},
     "variable list": {**_WHERE, "--kv": False, "--json": False},
@@ -62,10 +62,10 @@ def install(directory: Path, log: Path) -> dict[str, str]:
 
 
 def main(words: list[str]) -> None:
-    name = " ".join(words[:2]) if " ".join(words[:2]) in _FORMS else "".join(words[:1])
-    if name not in _FORMS:
+    name = " ".join(words[:2]) if " ".join(words[:2]) in FORMS else "".join(words[:1])
+    if name not in FORMS:
         _refuse(f"unrecognized subcommand '{' '.join(words[:2])}'")
-    plain, options = _parsed(words[len(name.split()) :], _FORMS[name])
+    plain, options = _parsed(words[len(name.split()) :], FORMS[name])
     with open(os.environ[_SAID], "a") as said:
         said.write(" ".join(words) + "\n")
     if name == "ssh":

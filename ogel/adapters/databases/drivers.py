@@ -46,7 +46,7 @@ class Drivers:
 
         try:
             async with asyncio.timeout(CATALOG_SECONDS):
-                return await postgresql.catalog(target, await _vetted(target), what, filters)
+                return await postgresql.catalog(target, await vetted(target), what, filters)
         except TimeoutError:
             raise TargetError(f"it did not answer within {CATALOG_SECONDS:g} s") from None
 
@@ -55,18 +55,18 @@ class Drivers:
 
         try:
             async with asyncio.timeout(CATALOG_SECONDS):
-                return await migrating.applied(target, await _vetted(target))
+                return await migrating.applied(target, await vetted(target))
         except TimeoutError:
             raise TargetError(f"it did not answer within {CATALOG_SECONDS:g} s") from None
 
     async def migrate(self, target: Target, next_file: NextFile) -> None:
         from ogel.adapters.databases import migrating
 
-        await migrating.migrate(target, await _vetted(target), next_file)
+        await migrating.migrate(target, await vetted(target), next_file)
 
 
 async def _look(target: Target, tidying: AsyncExitStack) -> Seen:
-    addresses = await _vetted(target)
+    addresses = await vetted(target)
     if target.type == "postgresql":
         from ogel.adapters.databases import postgresql
 
@@ -81,7 +81,8 @@ async def _look(target: Target, tidying: AsyncExitStack) -> Seen:
     return await redis.look(target, address)
 
 
-async def _vetted(target: Target) -> Sequence[str]:
+async def vetted(target: Target) -> Sequence[str]:
+    """Returns the addresses of its host. Raises TargetError."""
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             return await addresses_of(target.host, target.port)

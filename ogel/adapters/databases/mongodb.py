@@ -28,7 +28,7 @@ async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
             "this process lacks the MongoDB driver: pip install 'ogel[mongo]'", final=True
         ) from None
     try:
-        tidy = TidyClient(timeout_ms=_TIMEOUT_MS, **_arguments(target, address))
+        tidy = TidyClient(timeout_ms=_TIMEOUT_MS, **arguments(target, address))
         tidying.push_async_callback(tidy.close)
         client = tidy.pymongo
         version = str((await client.admin.command("buildInfo")).get("version", "?"))
@@ -43,14 +43,14 @@ async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
             except errors.OperationFailure as error:
                 if error.code in _AUTHENTICATION_CODES and target.username is None:
                     raise
-                failed = failed or f"{name}: {_told(target, error)}"
+                failed = failed or f"{name}: {told(target, error)}"
         return Seen(latency, version, stats, failed)
     except (errors.PyMongoError, ValueError) as error:
         final = getattr(error, "code", None) in _AUTHENTICATION_CODES
-        raise TargetError(_told(target, error), final=final) from None
+        raise TargetError(told(target, error), final=final) from None
 
 
-def _arguments(target: Target, address: str) -> dict[str, Any]:
+def arguments(target: Target, address: str) -> dict[str, Any]:
     """Connects to the checked server only; the replica set's other members are not followed."""
     verifies = target.ssl_mode == "verify-full"
     arguments: dict[str, Any] = {
@@ -104,7 +104,7 @@ def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
     return float(value) if isinstance(value, float) else None
 
 
-def _told(target: Target, error: Exception) -> str:
+def told(target: Target, error: Exception) -> str:
     # The long form repeats the topology after the reason.
     text = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
     if text == "No servers found yet":

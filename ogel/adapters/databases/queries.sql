@@ -125,3 +125,21 @@ SELECT name, checksum FROM {log} ORDER BY name
 
 -- write_log --
 INSERT INTO {log} (name, checksum) VALUES (%(name)s, %(checksum)s)
+
+-- find_table --
+-- An ordinary table that may have rows, as the planner believes how many (null before the first analysis), and its columns.
+SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END,
+       ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND c.relkind IN ('r', 'p')
+
+-- count_rows --
+-- One more than are counted shows that there are more.
+SELECT count(*) FROM (SELECT FROM {table} LIMIT %(most)s + 1) AS first_rows
+
+-- newest_row --
+SELECT max({column}) FROM {table}
+
+-- labels --
+SELECT DISTINCT {column}::text FROM {table} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT 200

@@ -1,0 +1,1 @@
+"""Keep, replace or remove: a file for each kind of service, and what they share."""
