@@ -47,8 +47,10 @@ class Entry(Struct, frozen=True):
 class ObjectStore(Protocol):
     """
     Object storage. Every method may raise Unavailable: the store is away, and a repetition may succeed. Keys must pass
-    `check_key`; others raise ValueError.
+    `check_key`; others raise ValueError. `in_bucket`: it is one of S3's kind, and not a disk of this machine's.
     """
+
+    in_bucket: bool
 
     async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
         """

@@ -238,6 +238,20 @@ def test_the_suite_reads_stores_and_warns(
         }
         command = ogel_here("cost", "now", "--json", **elsewhere)
         assert told(command)["statement"] == cost["statement"]
+        # Periods that are over stay.
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO ogel.cost_readings SELECT project, period_start - interval '30 days', period_start,"
+                " period_start, period_start, NULL, 12.345, 12.345, reading FROM ogel.cost_readings"
+            )
+        newest = ogel.api.ok("GET", "/api/cost/periods?limit=1")
+        before = ogel.api.ok("GET", f"/api/cost/periods?after={newest['next']}")["items"]
+        assert newest["items"][0]["spent"] == cost["statement"]["spent"]
+        assert [each["spent"] for each in before] == ["12.35"]
+        listed = ogel_here("cost", "periods", **elsewhere)
+        assert listed.code == 0 and len(listed.out.splitlines()) == 3 and "$12.35" in listed.out
+        assert ogel.api("GET", "/api/cost/periods?after=x").status == 400
+
         # And a plan goes by what its process holds.
         eventually(lambda: is_measured(ogel.api, elsewhere), 15, "the process to tell of its memory")
 

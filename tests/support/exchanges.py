@@ -561,6 +561,7 @@ def _operators(ask: Exchanges) -> None:
     ask.api.ok("POST", "/api/schedules/costs.read/run")
     eventually(lambda: ask.api("GET", "/api/cost").status == 200, 25, "what it costs to be read")
     ask("GET", "/api/cost")
+    ask("GET", "/api/cost/periods", query={"limit": 1})
     ask("GET", "/api/resources", query={"name": "database.size_bytes", "limit": 2})
     ask("GET", "/api/resources/latest")
     ask("GET", "/api/health/history", query={"limit": 2})

@@ -47,6 +47,8 @@ class LocalObjects:
     there whole or not at all, whatever is killed or loses its power. Only the user Ogel runs as may read them.
     """
 
+    in_bucket = False
+
     def __init__(self, root: Path, most_bytes: int = 0) -> None:
         """`most_bytes` is what may be in it; 0: as much as the disk takes."""
         self._root = root

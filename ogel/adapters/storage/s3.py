@@ -47,6 +47,8 @@ class BucketObjects:
     has sent stays in the bucket, unseen and paid for, until `sweep` or a lifecycle rule of the bucket ends it.
     """
 
+    in_bucket = True
+
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")

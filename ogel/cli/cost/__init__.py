@@ -9,6 +9,7 @@ from ogel.cli import LateGroup
 COMMANDS = {
     "now": "What the project has cost in this billing period, and what it will.",
     "plan": "What the same work costs in each layout, and files in each store.",
+    "periods": "What billing periods have cost.",
     "watch": "Whether it is more than the budget; exit 1 if it is, or will be.",
 }
 

@@ -57,8 +57,7 @@ class CostsFeature:
             core.railway,
             core.railway_project,
             core.features["observability"].offers.measurements,
-            # Files in a directory have no URLs.
-            core.objects.presigned_get("cost", 60) is not None,
+            core.objects.in_bucket,
             self.prices,
             budget,
             settings.plan,

@@ -26,6 +26,15 @@ FROM cost_readings WHERE project = %(project)s ORDER BY tried_at DESC LIMIT 1
 SELECT spent::float8 AS spent, forecast::float8 AS forecast, read_at, period_start, period_end
 FROM cost_readings WHERE project = %(project)s ORDER BY tried_at DESC LIMIT 1
 
+-- list_periods --
+-- Newest first, of those that have been read.
+SELECT period_start AS start, period_end AS "end", read_at, round(spent, 2) AS spent, reading->>'origin' AS origin,
+       jsonb_array_length(reading->'missing') > 0 AS is_partial
+FROM cost_readings
+WHERE project = %(project)s AND read_at IS NOT NULL AND (%(after)s::timestamptz IS NULL OR period_start < %(after)s)
+ORDER BY period_start DESC
+LIMIT %(limit)s
+
 -- count_old --
 SELECT count(*) FROM (SELECT FROM cost_readings WHERE period_end < %(before)s LIMIT %(most)s) AS old
 

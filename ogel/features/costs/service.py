@@ -14,7 +14,7 @@ from ogel.features.costs.jobs import READ
 from ogel.features.costs.period import calendar_month
 from ogel.features.costs.reading import Reading
 from ogel.features.costs.statement import Budget, Statement, state
-from ogel.features.costs.store import Numbers, ReadingStore
+from ogel.features.costs.store import Numbers, PeriodCost, ReadingStore
 from ogel.features.observability.contract import Measurements
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
@@ -119,6 +119,11 @@ class CostService:
             )
         trouble = None if last.trouble is None else Trouble(last.tried_at, last.trouble)
         return Cost(last.reading, state(last.reading, self._prices, self._budget, self._plan), trouble)
+
+    async def periods(self, after: datetime | None, limit: int) -> list[PeriodCost]:
+        """Newest first, from the one before `after` on."""
+        async with self._database.autocommit() as tx:
+            return await self._store.periods(tx, self._key, after, limit)
 
     async def this_period(self) -> ThisPeriod | None:
         """See Costs of the contract."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ogel.features.costs.period import Period
 from ogel.features.costs.reading import Reading
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.http.route import Timestamp
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,22 @@ class Numbers(Struct, frozen=True):
     read_at: datetime | None
     period_start: datetime
     period_end: datetime
+
+
+class PeriodCost(Struct, frozen=True):
+    """
+    A billing period as it was last read: until `read_at`, of what is over less than an hour before its end.
+
+    spent       dollars.
+    is_partial  something is missing: it is the least that was spent.
+    """
+
+    start: Timestamp
+    end: Timestamp
+    read_at: Timestamp
+    spent: Decimal
+    origin: str
+    is_partial: bool
 
 
 class _Row(Struct, frozen=True):
@@ -75,6 +92,13 @@ class ReadingStore:
         if row is None:
             return None
         return Stored(row.tried_at, row.trouble, _reading(row.reading))
+
+    async def periods(
+        self, tx: Transaction, project: str, after: datetime | None, limit: int
+    ) -> list[PeriodCost]:
+        """Newest first, from the one before `after` on."""
+        parameters = {"project": project, "after": after, "limit": limit}
+        return await tx.all(_SQL.list_periods, parameters, PeriodCost)
 
     async def numbers(self, tx: Transaction, project: str) -> Numbers | None:
         return await tx.one(_SQL.numbers, {"project": project}, Numbers)
