@@ -611,6 +611,8 @@ def test_nobody_is_asked_again_before_the_time_is_over(shop: Shop, server: Railw
         ({"body": "<html>Sign in to the Wi-Fi</html>"}, "changed", "text/html"),
         ({"body": "[]"}, "changed", "no JSON"),
         ({"body": "{}"}, "changed", "data"),
+        ({"body": '{"errors": [{"message": null, "path": 7, "extensions": []}]}'}, "refused", "without a message"),
+        ({"body": '{"errors": ["no"], "data": null}'}, "changed", "no JSON"),
         ({"null": "project"}, "changed", "project"),
         ({"null": "project.name"}, "changed", "project.name"),
         ({"missing": "project.services.pageInfo"}, "changed", "pageInfo"),
