@@ -558,6 +558,20 @@ def test_a_token_that_is_none_is_told_from_one_that_is_for_something_else(
     assert "never-made" not in errors[0].message
 
 
+def test_a_token_that_was_taken_away_is_told_by_a_process_that_goes_on(
+    shop: Shop, server: RailwayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "GOOD_SECONDS", 0.0)
+
+    async def before_and_after(railway: Railway) -> None:
+        await railway.project(shop.project.id)
+        del shop.world.tokens[shop.world.api_token]
+        await railway.project(shop.project.id)
+
+    with refused("bad_token"):
+        ask(server, before_and_after)
+
+
 def test_a_projects_token_in_the_wrong_variable(shop: Shop, server: RailwayServer) -> None:
     with refused("bad_token"):
         project(server, railway_api_token=shop.production.token())
