@@ -182,6 +182,15 @@ def test_instances(shop: Shop, server: RailwayServer) -> None:
     # Where the configuration does not say how they are called, the private network does.
     shop.world.names_kept = False
     assert asked() == found
+    # The configuration has no published shape: what it says otherwise than expected is looked up elsewhere.
+    shop.api.replicas = {"us-west2": 3}
+    found = asked()
+    server.misbehave(
+        edit=lambda answer: answer["data"]["environment"].update(config={"services": [7]}),
+        times=None,
+        when="query Instances",
+    )
+    assert asked() == found
 
 
 def test_limits_are_left_out_where_they_are_not_told(shop: Shop, server: RailwayServer) -> None:
