@@ -55,14 +55,19 @@ async def place_of(
     What the options name; else what the settings do; else what a project's token is for; else the only one there is.
     Raises NotFound for a name that nothing has, Invalid where several could be meant, RailwayError.
     """
-    scope = await railway.scope() if settings.railway_token else TokenScope("account")
+    scope = await _scope(railway, settings)
     found = await railway.project(await _project_id(railway, settings, scope, project))
     return Place(found, _environment(found, settings, scope, environment))
 
 
 async def project_id_of(railway: Railway, settings: Settings, wanted: str | None) -> str:
     """For what is about all environments of a project. Raises what `place_of` does."""
-    return await _project_id(railway, settings, await railway.scope(), wanted)
+    return await _project_id(railway, settings, await _scope(railway, settings), wanted)
+
+
+async def _scope(railway: Railway, settings: Settings) -> TokenScope:
+    """That of an account is known without asking."""
+    return await railway.scope() if settings.railway_token else TokenScope("account")
 
 
 async def _project_id(railway: Railway, settings: Settings, scope: TokenScope, wanted: str | None) -> str:

@@ -182,6 +182,15 @@ def test_instances(shop: Shop, server: RailwayServer) -> None:
     # Where the configuration does not say how they are called, the private network does.
     shop.world.names_kept = False
     assert asked() == found
+    # The configuration has no published shape: what it says otherwise than expected is looked up elsewhere.
+    shop.api.replicas = {"us-west2": 3}
+    found = asked()
+    server.misbehave(
+        edit=lambda answer: answer["data"]["environment"].update(config={"services": [7]}),
+        times=None,
+        when="query Instances",
+    )
+    assert asked() == found
 
 
 def test_limits_are_left_out_where_they_are_not_told(shop: Shop, server: RailwayServer) -> None:
@@ -558,6 +567,20 @@ def test_a_token_that_is_none_is_told_from_one_that_is_for_something_else(
     assert "never-made" not in errors[0].message
 
 
+def test_a_token_that_was_taken_away_is_told_by_a_process_that_goes_on(
+    shop: Shop, server: RailwayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "GOOD_SECONDS", 0.0)
+
+    async def before_and_after(railway: Railway) -> None:
+        await railway.project(shop.project.id)
+        del shop.world.tokens[shop.world.api_token]
+        await railway.project(shop.project.id)
+
+    with refused("bad_token"):
+        ask(server, before_and_after)
+
+
 def test_a_projects_token_in_the_wrong_variable(shop: Shop, server: RailwayServer) -> None:
     with refused("bad_token"):
         project(server, railway_api_token=shop.production.token())
@@ -611,6 +634,8 @@ def test_nobody_is_asked_again_before_the_time_is_over(shop: Shop, server: Railw
         ({"body": "<html>Sign in to the Wi-Fi</html>"}, "changed", "text/html"),
         ({"body": "[]"}, "changed", "no JSON"),
         ({"body": "{}"}, "changed", "data"),
+        ({"body": '{"errors": [{"message": null, "path": 7, "extensions": []}]}'}, "refused", "without a message"),
+        ({"body": '{"errors": ["no"], "data": null}'}, "changed", "no JSON"),
         ({"null": "project"}, "changed", "project"),
         ({"null": "project.name"}, "changed", "project.name"),
         ({"missing": "project.services.pageInfo"}, "changed", "pageInfo"),

@@ -66,6 +66,7 @@ CALLS: dict[str, Callable[[Railway], Awaitable[Any]]] = {
     "billing": lambda railway: railway.billing(PROJECT.workspace.id),
     "tcp_proxies": lambda railway: railway.tcp_proxies(PRODUCTION.id, API.service_id),
     "config": lambda railway: railway.config(PRODUCTION.id),
+    "made_by": lambda railway: railway.made_by(PRODUCTION.id),
 }
 
 

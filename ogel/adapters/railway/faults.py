@@ -44,16 +44,32 @@ _CODES: dict[str, Cause] = {
 
 
 class Fault(Struct, rename="camel"):
-    """One of the `errors` in an answer. Nothing in it is sure to be there."""
+    """One of the `errors` in an answer. Nothing in it is sure to be there, or of its type."""
 
-    message: str = ""
-    path: Sequence[str | int] | None = None
-    extensions: dict[str, Any] | None = None
-    trace_id: str | None = None
+    message: Any = None
+    path: Any = None
+    extensions: Any = None
+    trace_id: Any = None
+
+    @property
+    def words(self) -> str:
+        return self.message if isinstance(self.message, str) else ""
 
     @property
     def code(self) -> str:
-        return str((self.extensions or {}).get("code") or "")
+        return self._told("code")
+
+    @property
+    def where(self) -> str:
+        return ".".join(str(each) for each in self.path) if isinstance(self.path, list) else ""
+
+    @property
+    def trace(self) -> str:
+        return self.trace_id if isinstance(self.trace_id, str) else self._told("traceId")
+
+    def _told(self, name: str) -> str:
+        found = self.extensions.get(name) if isinstance(self.extensions, dict) else None
+        return found if isinstance(found, str) else ""
 
 
 class NotAuthorized(Exception):
@@ -71,11 +87,11 @@ class NotAuthorized(Exception):
 def of_faults(faults: Sequence[Fault], answer: Exchange, scrub: Scrubber) -> RailwayError | NotAuthorized:
     first = faults[0]
     message = said(first, len(faults), scrub)
-    if _NO_TOKEN.search(first.message):
+    if _NO_TOKEN.search(first.words):
         return NotAuthorized(message, certain=True)
-    if first.code == "UNAUTHENTICATED" or _NOT_AUTHORIZED.search(first.message):
+    if first.code == "UNAUTHENTICATED" or _NOT_AUTHORIZED.search(first.words):
         return NotAuthorized(message)
-    cause = next((cause for pattern, cause in _CAUSES if pattern.search(first.message)), None)
+    cause = next((cause for pattern, cause in _CAUSES if pattern.search(first.words)), None)
     cause = cause or _CODES.get(first.code, "refused")
     if cause == "limited":
         return limited(answer)
@@ -86,11 +102,11 @@ def of_faults(faults: Sequence[Fault], answer: Exchange, scrub: Scrubber) -> Rai
 
 def said(fault: Fault, count: int, scrub: Scrubber) -> str:
     """On one line, with where it happened, and by what Railway's support finds it again."""
-    words = " ".join(scrub(fault.message).split())[:_SHOWN_CHARACTERS] or "an error without a message"
-    where = ".".join(str(each) for each in fault.path or ())
+    words = " ".join(scrub(fault.words).split())[:_SHOWN_CHARACTERS] or "an error without a message"
+    where = f" at {scrub(fault.where)[:_SHOWN_CHARACTERS]}" if fault.where else ""
     more = f" and {count - 1} more" if count > 1 else ""
-    trace = fault.trace_id or str((fault.extensions or {}).get("traceId") or "")
-    return f"{words}{f' at {where}' if where else ''}{more}{f' (trace {trace[:64]})' if trace else ''}"
+    trace = f" (trace {fault.trace[:64]})" if fault.trace else ""
+    return f"{words}{where}{more}{trace}"
 
 
 def limited(answer: Exchange) -> RailwayError:

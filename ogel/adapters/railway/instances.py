@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from ogel.adapters.railway import deployments
@@ -59,7 +60,7 @@ class _Instance(Struct, rename="camel"):
     latest_deployment: deployments.Found | None = None
 
 
-# Of the configuration, which holds much more.
+# Of the configuration, which holds much more, and whose shape the schema does not say.
 class _Replicas(Struct, rename="camel"):
     num_replicas: int | None = None
 
@@ -78,12 +79,8 @@ class _Configured(Struct):
     networking: _Networking | None = None
 
 
-class _Config(Struct):
-    services: dict[str, _Configured | None] | None = None
-
-
 class _Found(Struct, rename="camel"):
-    config: _Config
+    config: dict[str, Any]
     service_instances: Connection[_Instance]
 
 
@@ -156,8 +153,8 @@ async def set_image(transport: Transport, service_id: str, environment_id: str, 
 
 async def _listed(
     transport: Transport, project_id: str, environment_id: str
-) -> tuple[list[_Instance], Mapping[str, _Configured | None]]:
-    config: list[_Config] = []
+) -> tuple[list[_Instance], Mapping[str, _Configured]]:
+    config: list[Mapping[str, Any]] = []
 
     async def page(after: Mapping[str, str | None]) -> Mapping[str, Connection[Any]]:
         variables = {
@@ -171,7 +168,19 @@ async def _listed(
         return {"serviceInstances": found.service_instances}
 
     found = (await whole(page, "serviceInstances"))["serviceInstances"]
-    return [each for each in found if each.deleted_at is None], config[0].services or {}
+    return [each for each in found if each.deleted_at is None], _configured(config[0])
+
+
+def _configured(config: Mapping[str, Any]) -> Mapping[str, _Configured]:
+    """By service. What is not as expected is not known; there are other ways to all of it."""
+    found = {}
+    services = config.get("services")
+    for id, service in services.items() if isinstance(services, dict) else ():
+        try:
+            found[id] = msgspec.convert(service, _Configured)
+        except msgspec.ValidationError:
+            continue
+    return found
 
 
 def _instance(
@@ -253,7 +262,7 @@ async def _private_domains(
     transport: Transport,
     environment_id: str,
     services: Sequence[Mapping[str, str]],
-    configured: Mapping[str, _Configured | None],
+    configured: Mapping[str, _Configured],
 ) -> Mapping[str, str]:
     """By service: as the configuration names them, and where it does not, as the private network does."""
     names: dict[str, str] = {}

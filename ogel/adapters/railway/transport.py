@@ -24,6 +24,8 @@ CHANGE_SECONDS = 75.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 # Hobby is allowed ten requests a second.
 AT_ONCE = 4
+# How long a token that was answered is taken for one that Railway still knows.
+GOOD_SECONDS = 60.0
 _UNKNOWN = "; whether it was done is not known"
 # Less than that is no second try.
 _LEAST_SECONDS = 1.0
@@ -61,8 +63,7 @@ class Transport:
         self._scrub = Scrubber([token.value])
         self._places = asyncio.Semaphore(AT_ONCE)
         self._limited_until = 0.0
-        # It has been answered at least once.
-        self._token_is_good = False
+        self._good_until = 0.0
 
     async def call(
         self, operation: str, variables: Mapping[str, Any], kind: type[Data], secrets: Iterable[str] = ()
@@ -84,7 +85,7 @@ class Transport:
             data = await self._answered(body, is_read=text.startswith("query"), scrub=scrub)
         except NotAuthorized as error:
             raise await self._denied(error) from None
-        self._token_is_good = True
+        self._good_until = time.monotonic() + GOOD_SECONDS
         return decoded(data, kind)
 
     async def _answered(self, body: bytes, *, is_read: bool, scrub: Scrubber) -> Raw:
@@ -138,13 +139,13 @@ class Transport:
     async def _denied(self, denial: NotAuthorized) -> RailwayError:
         """
         Railway says the same of a token that it does not know, of one that is for something else, and of what is not
-        there. So a token that was never answered is tried on what every one of its kind may ask.
+        there. So a token that was not answered of late is tried on what every one of its kind may ask.
         """
         variable = self.token.variable
         try:
             if denial.certain:
                 raise denial
-            if not self._token_is_good:
+            if time.monotonic() >= self._good_until:
                 await self._probe()
         except NotAuthorized:
             return RailwayError(
@@ -160,7 +161,7 @@ class Transport:
     async def _probe(self) -> None:
         text = document("ProjectToken" if self.token.kind == "project" else "ApiToken")
         await self._answered(msgspec.json.encode({"query": text}), is_read=True, scrub=self._scrub)
-        self._token_is_good = True
+        self._good_until = time.monotonic() + GOOD_SECONDS
 
 
 def _data(answer: Exchange, is_read: bool, scrub: Scrubber) -> Raw:
