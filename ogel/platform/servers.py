@@ -115,6 +115,7 @@ class Servers:
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
             stack.push_async_callback(self.rates.close)
+            stack.push_async_callback(self.outgoing.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:
