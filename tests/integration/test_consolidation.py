@@ -164,7 +164,7 @@ def test_each_question_of_the_audit_has_another_answer(
     assert "name GoTrue, version v2.186.0" in evidence(found["Auth"], "evidence")
     assert "auth.users in Postgres: 4 rows (counted); newest 2026-11-20 10:00Z" in evidence(found["Auth"])
     assert "auth.identities in Postgres: 4 rows (counted): email" in evidence(found["Auth"])
-    assert "of 4 users" in found["Auth"]["reason"]
+    assert "It signs in 4 users, by address and number alone" in found["Auth"]["reason"]
     assert "PostgreSQL 15.8" in evidence(found["Postgres Meta"], "evidence")
     assert "none refers to it" in evidence(found["Postgres Meta"])
     assert "1 bucket, " in evidence(found["MinIO"]) and "ListBuckets" in evidence(found["MinIO"])

@@ -72,13 +72,13 @@ def _outside(seen: Seen) -> str | None:
 
 
 def _replace(seen: Seen, users: int | None, others: Sequence[str]) -> Judgement:
-    known = "" if users is None else f" of {many(users, 'user')}" if users else ", without users so far"
+    whom = "people" if users is None else many(users, "user") if users else "nobody so far"
     whose = (
         f"Besides Studio, {others[0]} use it" if others else "Nobody but Studio and the gateway refers to it"
     )
     return Judgement(
         "replace",
-        f"It signs people in by address and number alone{known}, as Ogel does at /auth/v1 in the same dialect. "
+        f"It signs in {whom}, by address and number alone, as Ogel does at /auth/v1 in the same dialect. "
         f"{whose}.",
         "medium" if others or users else "low",
         "People sign in once more, because sessions stay behind; they keep ids, passwords and authenticator apps.",

@@ -30,7 +30,7 @@ def judge(seen: Seen) -> Judgement:
             seen,
             f"It holds {many(store.objects, 'object')}{more} ({size(store.size_bytes)}) in "
             f"{many(len(store.buckets), 'bucket')}. "
-            f"{_UNMAINTAINED}; Ogel stores them in a bucket of the platform, and speaks S3 at /s3.",
+            f"{_UNMAINTAINED}; Ogel keeps files in a bucket of the platform, and speaks S3 at /s3.",
             [
                 *_copies(store.buckets),
                 "ogel storage verify   # what is known of the store, and what is in it",

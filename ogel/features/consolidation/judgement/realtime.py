@@ -56,7 +56,7 @@ def _use(seen: Seen, now: datetime, days: float) -> str | None:
     if messages is not None and messages.newest is not None and messages.newest > now - timedelta(days=days):
         said.append("messages were sent through channels in these days")
     if seen.used:
-        said.append(f"{many(seen.used, 'request')} for a purpose in these days")
+        said.append(f"requests or connections in these days: {seen.used:,}")
     return "; ".join(said) or None
 
 

@@ -195,7 +195,7 @@ def test_mongodb(known: dict[str, object], answer: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("known", "answer", "says"),
     [
-        ({"requests": [Requests("own log", connected=8, lines=9)]}, "keep", "8 requests for a purpose"),
+        ({"requests": [Requests("own log", connected=8, lines=9)]}, "keep", "in these days: 8"),
         ({"referrers": by("kong", "other")}, "keep", "Other (URL) refer to it"),
         ({"referrers": by("kong")}, "remove", "Nobody subscribes"),
         ({"referrers": by("kong"), "requests": BLIND}, "unknown", "not seen"),
