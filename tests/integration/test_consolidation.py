@@ -282,6 +282,22 @@ def test_who_can_only_be_reached_from_inside_is_told_how(suite: SupabaseProject)
     assert any("auth.railway.internal answers only inside" in each for each in auth["look"])
 
 
+def test_a_service_that_only_its_answers_tell_of_has_its_log_read(suite: SupabaseProject) -> None:
+    hidden = suite.service("backend", gotrue(), 9999, repo="acme/backend")
+    hidden.log('{"method":"GET","path":"/health","status":200}')
+    [found] = suite.report()["services"]
+    assert (found["kind"], found["certainty"], found["answer"]) == ("gotrue", "certain", "remove")
+    assert "1 probe" in evidence(found)
+
+
+def test_a_gateway_that_logs_nothing_is_not_taken_for_unused(suite: SupabaseProject) -> None:
+    kong = suite.service("Kong", image="kong:3.9", variables={"KONG_PROXY_ACCESS_LOG": "off"})
+    kong.log("2026/11/29 10:00:00 [notice] 1#0: start worker process 1123")
+    assert by_name(suite.report())["Kong"]["answer"] == "unknown"
+    kong.variables.clear()
+    assert by_name(suite.report())["Kong"]["answer"] == "remove"
+
+
 DECLARED = """
 _format_version: "2.1"
 services:
