@@ -12,6 +12,7 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -32,17 +33,12 @@ def judge(seen: Seen) -> Judgement:
             "Ogel has GitHub, Google and OpenID sign-in too (docs/oauth.md), when you want to move them.",
         )
     if not seen.referrers and unseen_use(seen) is None and not users:
-        return Judgement(
-            "remove",
-            "No service refers to it, and nobody has signed in or up in these days"
-            + (", and it has no users." if users == 0 else "."),
-            "low" if users == 0 else "medium",
-            "Whoever keeps its address in an app would find nobody. Its tables stay in the database."
-            if users == 0
-            else "Whether it has users was not looked at (--look-inside); its tables stay in the database either way.",
-            steps=removal(seen),
-            back=return_of(seen),
-        )
+        nobody = "No service refers to it, and nobody has signed in or up in these days"
+        if users == 0:
+            hazard = "Whoever keeps its address in an app would find nobody. Its tables stay in the database."
+            return remove_silent(seen, f"{nobody}; it has no users.", hazard)
+        hazard = "Whether it has users was not looked at (--look-inside). Its tables stay in the database either way."
+        return remove_silent(seen, f"{nobody}.", hazard, "medium")
     if seen.auth is None or seen.auth.external is None:
         return unknown(
             seen,

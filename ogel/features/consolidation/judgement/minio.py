@@ -11,6 +11,7 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove,
     return_of,
     unknown,
     unseen_use,
@@ -42,13 +43,10 @@ def judge(seen: Seen) -> Judgement:
                 seen, "It is empty, and nobody refers to it, but it gets requests.", look=_look(seen)
             )
         if seen.referrers is not None:
-            return Judgement(
-                "remove",
+            return remove(
+                seen,
                 "It holds no objects, and no service refers to it.",
-                "low",
                 "A program with its address in the code would find nobody; nothing is lost.",
-                steps=removal(seen),
-                back=return_of(seen),
             )
     if seen.referrers:
         empty = store is not None and store.whole

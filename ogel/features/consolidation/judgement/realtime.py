@@ -12,6 +12,8 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -35,15 +37,14 @@ def judge(seen: Seen, speaks: Collection[str], now: datetime, days: float) -> Ju
         return keep(
             f"{reason} Ogel's own realtime speaks another protocol (docs/realtime.md): clients would change."
         )
-    if unseen_use(seen) is None or (seen.referrers is not None and _is_idle(seen)):
-        return Judgement(
-            "remove",
-            "Nobody subscribes: no service but the gateway refers to it, and no channel was joined in these days.",
-            "low",
-            "An app that opens a channel only now and then would get no answer. It holds no data of its own.",
-            steps=removal(seen),
-            back=return_of(seen),
-        )
+    nobody = (
+        "Nobody subscribes: no service but the gateway refers to it, and no channel was joined in these days."
+    )
+    hazard = "An app that opens a channel only now and then would get no answer. It holds no data of its own."
+    if unseen_use(seen) is None:
+        return remove_silent(seen, nobody, hazard)
+    if seen.referrers is not None and _is_idle(seen):
+        return remove(seen, nobody, hazard)
     return unknown(seen, "Whether anybody joins channels was not seen.", look=_look(seen))
 
 

@@ -44,6 +44,29 @@ def unknown(seen: Seen, reason: str, look: Sequence[str]) -> Judgement:
     return Judgement("unknown", reason, look=[*look, *seen.unseen])
 
 
+def remove(
+    seen: Seen,
+    reason: str,
+    hazard: str,
+    risk: Risk = "low",
+    *,
+    first: Sequence[str] = (),
+    back: Sequence[str] = (),
+) -> Judgement:
+    """`first` is done before it is stopped, `back` after it is there again."""
+    return Judgement(
+        "remove", reason, risk, hazard, steps=removal(seen, also=first), back=return_of(seen, also=back)
+    )
+
+
+def remove_silent(seen: Seen, reason: str, hazard: str, risk: Risk = "low") -> Judgement:
+    """Whoever goes because nobody asks; at more risk where requests over the private network would not be seen."""
+    if not seen.is_silent_inside:
+        hazard += " Requests over the private network would not be seen: its own log has no line of any."
+        risk = "medium"
+    return remove(seen, reason, hazard, risk)
+
+
 def name_of(seen: Seen) -> str:
     """As a shell takes it."""
     return shlex.quote(quoted(seen.name, 100))

@@ -16,6 +16,7 @@ from ogel.features.consolidation.kinds import Kind
 from ogel.features.consolidation.wire.asking import AGENT
 from ogel.runtime.railway import HttpLogLine, LogLine
 
+OWN_LOG = "own log"
 _TOP_PATHS = 5
 _MAX_LINE = 8_000
 _HEALTH = re.compile(
@@ -93,6 +94,11 @@ class Requests(Struct, frozen=True):
     tells: bool = True
 
     @property
+    def is_own(self) -> bool:
+        """Of the service itself, and not of what stands before it."""
+        return self.origin == OWN_LOG
+
+    @property
     def used(self) -> int:
         return self.answered + self.connected
 
@@ -148,7 +154,7 @@ def of_own_log(
         elif (request := _request(line.at, message)) is not None:
             found.append(request)
     counted = _counted(
-        "own log",
+        OWN_LOG,
         found,
         kind,
         healthcheck,

@@ -237,6 +237,16 @@ def test_nothing_goes_for_lack_of_sight(kind: Kind) -> None:
         assert found.look and not found.steps
 
 
+@pytest.mark.parametrize("kind", ["kong", "gotrue", "postgres_meta", "realtime"])
+def test_the_edge_alone_sees_no_private_network(kind: Kind) -> None:
+    edge = Requests("HTTP log", probes=3, lines=3)
+    found = judged(kind, requests=[edge, *BLIND])
+    assert (found.answer, found.risk) == ("remove", "medium")
+    assert "Requests over the private network would not be seen" in found.hazard
+    assert judged(kind, requests=[edge]).answer == "unknown"
+    assert "private network" not in judged(kind, requests=[edge, *QUIET]).hazard
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_goes_for_its_name_or_against_the_evidence(kind: Kind) -> None:
     assert judge(seen(kind, "by name"), KNOWING).answer == "unknown"
