@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ogel.features.consolidation.evidence import quoted
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     keep,
@@ -57,7 +58,7 @@ def _stored(seen: Seen) -> KongFacts | None:
     return KongFacts(
         services=rows(seen.databases, "public", "services"),
         routes=rows(seen.databases, "public", "routes"),
-        plugins=plugins.labels if plugins.labels or not plugins.rows else None,
+        plugins=[quoted(each, 60) for each in plugins.labels] if plugins.labels or not plugins.rows else None,
         source="its tables",
     )
 

@@ -10,7 +10,6 @@ from ogel.features.consolidation.judgement.verdict import (
     keep,
     many,
     name_of,
-    people,
     remove,
     unknown,
 )
@@ -28,7 +27,7 @@ _RESTORE = (
 def judge(seen: Seen, now: datetime, days: float) -> Judgement:
     if seen.referrers:
         return keep(
-            f"{people(seen.referrers)} refer to it{_held(seen.documents)}. Ogel needs none, and can watch this one "
+            f"{refer(seen.referrers)}{_held(seen.documents)}. Ogel needs none, and can watch this one "
             "(ogel databases add)."
         )
     documents = seen.documents

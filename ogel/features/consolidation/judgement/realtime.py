@@ -10,7 +10,7 @@ from ogel.features.consolidation.judgement.verdict import (
     keep,
     many,
     name_of,
-    people,
+    refer,
     removal,
     remove,
     remove_silent,
@@ -29,7 +29,7 @@ def judge(seen: Seen, speaks: Collection[str], now: datetime, days: float) -> Ju
     others = seen.referred_by("kong", "envoy", "nginx")
     use = _use(seen, now, days)
     if use is not None or others:
-        by = f"{people(others)} refer to it" if others else ""
+        by = refer(others) if others else ""
         said = "; ".join(each for each in (use, by) if each)
         reason = f"{said[0].upper()}{said[1:]}."
         if DIALECT in speaks:

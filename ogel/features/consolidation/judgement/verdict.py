@@ -79,6 +79,11 @@ def people(referrers: Iterable[Referrer]) -> str:
     return f"{shown} and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else shown
 
 
+def refer(referrers: Sequence[Referrer]) -> str:
+    """`Studio (SUPABASE_URL) refers to it`."""
+    return f"{people(referrers)} {'refers' if len(referrers) == 1 else 'refer'} to it"
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
