@@ -10,6 +10,7 @@ from ogel.features.consolidation.judgement.verdict import (
     keep,
     many,
     name_of,
+    refer,
     remove,
     unknown,
 )
