@@ -164,7 +164,7 @@ def test_each_question_of_the_audit_has_another_answer(
     assert "name GoTrue, version v2.186.0" in evidence(found["Auth"], "evidence")
     assert "auth.users in Postgres: 4 rows (counted); newest 2026-11-20 10:00Z" in evidence(found["Auth"])
     assert "auth.identities in Postgres: 4 rows (counted): email" in evidence(found["Auth"])
-    assert "of 4 users" in found["Auth"]["reason"]
+    assert "It signs in 4 users, by address and number alone" in found["Auth"]["reason"]
     assert "PostgreSQL 15.8" in evidence(found["Postgres Meta"], "evidence")
     assert "none refers to it" in evidence(found["Postgres Meta"])
     assert "1 bucket, " in evidence(found["MinIO"]) and "ListBuckets" in evidence(found["MinIO"])
@@ -280,6 +280,22 @@ def test_who_can_only_be_reached_from_inside_is_told_how(suite: SupabaseProject)
     assert auth["answer"] == "unknown" and auth["private_only"]
     assert "railway ssh --service Auth -- wget -qO- http://localhost:9999/settings" in auth["look"]
     assert any("auth.railway.internal answers only inside" in each for each in auth["look"])
+
+
+def test_a_service_that_only_its_answers_tell_of_has_its_log_read(suite: SupabaseProject) -> None:
+    hidden = suite.service("backend", gotrue(), 9999, repo="acme/backend")
+    hidden.log('{"method":"GET","path":"/health","status":200}')
+    [found] = suite.report()["services"]
+    assert (found["kind"], found["certainty"], found["answer"]) == ("gotrue", "certain", "remove")
+    assert "1 probe" in evidence(found)
+
+
+def test_a_gateway_that_logs_nothing_is_not_taken_for_unused(suite: SupabaseProject) -> None:
+    kong = suite.service("Kong", image="kong:3.9", variables={"KONG_PROXY_ACCESS_LOG": "off"})
+    kong.log("2026/11/29 10:00:00 [notice] 1#0: start worker process 1123")
+    assert by_name(suite.report())["Kong"]["answer"] == "unknown"
+    kong.variables.clear()
+    assert by_name(suite.report())["Kong"]["answer"] == "remove"
 
 
 DECLARED = """

@@ -13,6 +13,7 @@ import pytest
 from bson import ObjectId
 
 from ogel.adapters.databases import document_survey, row_survey
+from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.storage.bucket_survey import buckets
 from ogel.runtime.database.registered import Target, TargetError
@@ -114,6 +115,16 @@ def test_documents_of_all_databases_are_counted() -> None:
     assert (found.version, found.databases, found.error) == ("8.0.4", ["shop", "logs"], None)
     assert (found.documents, found.size_bytes, found.writes, found.connections) == (42, 9100, 7, 5)
     assert found.newest == NEWEST
+
+
+def test_a_server_is_reached_by_ipv6() -> None:
+    """Private networks of Railway's older environments have nothing else."""
+    with Mongo(SERVER, "::1") as mongo:
+        target = Target("mongodb", "::1", mongo.port, "shop", None, None, "disable")
+        found = asyncio.run(document_survey.documents(target))
+        looked = asyncio.run(Drivers().look(target))
+    assert found.documents == 42
+    assert looked.stats["documents"] == 40
 
 
 def test_a_part_of_the_documents_is_not_told_for_all_of_them() -> None:

@@ -42,8 +42,9 @@ class Mongo(ServerInThread):
     `asked` are the commands that came.
     """
 
-    def __init__(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, answers: Mapping[str, Mapping[str, Any]], host: str = "127.0.0.1") -> None:
         super().__init__()
+        self._host = host
         self._talk = _Talk(answers)
         self._server: asyncio.Server | None = None
 
@@ -52,7 +53,7 @@ class Mongo(ServerInThread):
         return self._talk.asked
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._talk, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:

@@ -53,8 +53,10 @@ async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
 def arguments(target: Target, address: str) -> dict[str, Any]:
     """Connects to the checked server only; the replica set's other members are not followed."""
     verifies = target.ssl_mode == "verify-full"
+    host = target.host if verifies else address
     arguments: dict[str, Any] = {
-        "host": target.host if verifies else address,
+        # The driver takes an address of IPv6 in brackets only.
+        "host": f"[{host}]" if ":" in host else host,
         "port": target.port,
         "directConnection": True,
         "appname": "ogel-databases",

@@ -135,7 +135,7 @@ class Audit:
             silent=(silent := [*asked.silent.items(), *greeted.silent]),
             documents=greeted.documents,
             measures=run.measures.get(instance.service_id, Measures()),
-            requests=run.requests_of(instance, recognised.kind),
+            requests=await run.requests_of(instance, recognised.kind),
             unseen=_unanswered(instance, silent, is_asked=bool(places)),
         )
         return self._with_facts(seen, asked, variables)
@@ -235,15 +235,24 @@ class _Run:
         )
         return await self._told(asked, f"variables of {quoted(instance.name)}") or {}
 
-    def requests_of(self, instance: Instance, kind: Kind) -> Sequence[requests.Requests]:
+    async def requests_of(self, instance: Instance, kind: Kind) -> Sequence[requests.Requests]:
+        if MARKS[kind].audited and instance.service_id not in self._logs:
+            await self._read_logs(instance)  # only its answers have told what it is
         logs, found = self._logs.get(instance.service_id, Logs()), []
         if logs.edge is not None:
             found.append(
                 requests.of_edge(logs.edge, kind, instance.healthcheck_path, complete=logs.edge_complete)
             )
         if logs.own is not None:
+            variables = self.variables.get(instance.service_id)
             found.append(
-                requests.of_own_log(logs.own, kind, instance.healthcheck_path, complete=logs.own_complete)
+                requests.of_own_log(
+                    logs.own,
+                    kind,
+                    instance.healthcheck_path,
+                    complete=logs.own_complete,
+                    logs_all=variables is not None and requests.logs_requests(kind, variables),
+                )
             )
         for gateway in self.instances:
             edge = self._logs.get(gateway.service_id, Logs())

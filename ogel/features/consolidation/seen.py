@@ -70,10 +70,16 @@ class Seen(Struct, frozen=True):
     @property
     def is_silent(self) -> bool:
         """
-        A log that would tell of requests, and was read to its beginning, has none for a purpose. Without one nothing is
-        known: requests over the private network pass no log of Railway's.
+        A log that would tell of requests, and was read to its beginning, has none for a purpose; and the service's own
+        log, where requests over the private network would be, was read and has none either.
         """
-        return any(each.tells and each.complete for each in self.requests) and self.used == 0
+        told = any(each.tells and each.complete for each in self.requests)
+        return told and any(each.is_own for each in self.requests) and self.used == 0
+
+    @property
+    def is_silent_inside(self) -> bool:
+        """Its own log would tell of requests over the private network, which pass no log of Railway's, and does not."""
+        return self.is_silent and any(each.is_own and each.tells and each.complete for each in self.requests)
 
     def referred_by(self, *without: Kind) -> Sequence[Referrer]:
         """Those that are not of these kinds."""

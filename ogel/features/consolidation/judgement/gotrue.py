@@ -12,6 +12,7 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -32,17 +33,12 @@ def judge(seen: Seen) -> Judgement:
             "Ogel has GitHub, Google and OpenID sign-in too (docs/oauth.md), when you want to move them.",
         )
     if not seen.referrers and unseen_use(seen) is None and not users:
-        return Judgement(
-            "remove",
-            "No service refers to it, and nobody has signed in or up in these days"
-            + (", and it has no users." if users == 0 else "."),
-            "low" if users == 0 else "medium",
-            "Whoever keeps its address in an app would find nobody. Its tables stay in the database."
-            if users == 0
-            else "Whether it has users was not looked at (--look-inside); its tables stay in the database either way.",
-            steps=removal(seen),
-            back=return_of(seen),
-        )
+        nobody = "No service refers to it, and nobody has signed in or up in these days"
+        if users == 0:
+            hazard = "Whoever keeps its address in an app would find nobody. Its tables stay in the database."
+            return remove_silent(seen, f"{nobody}; it has no users.", hazard)
+        hazard = "Whether it has users was not looked at (--look-inside). Its tables stay in the database either way."
+        return remove_silent(seen, f"{nobody}.", hazard, "medium")
     if seen.auth is None or seen.auth.external is None:
         return unknown(
             seen,
@@ -72,13 +68,13 @@ def _outside(seen: Seen) -> str | None:
 
 
 def _replace(seen: Seen, users: int | None, others: Sequence[str]) -> Judgement:
-    known = "" if users is None else f" of {many(users, 'user')}" if users else ", without users so far"
+    whom = "people" if users is None else many(users, "user") if users else "nobody so far"
     whose = (
         f"Besides Studio, {others[0]} use it" if others else "Nobody but Studio and the gateway refers to it"
     )
     return Judgement(
         "replace",
-        f"It signs people in by address and number alone{known}, as Ogel does at /auth/v1 in the same dialect. "
+        f"It signs in {whom}, by address and number alone, as Ogel does at /auth/v1 in the same dialect. "
         f"{whose}.",
         "medium" if others or users else "low",
         "People sign in once more, because sessions stay behind; they keep ids, passwords and authenticator apps.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ogel.features.consolidation.evidence import quoted
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     keep,
@@ -12,6 +13,8 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -20,14 +23,18 @@ from ogel.features.consolidation.seen import Seen
 from ogel.features.consolidation.use.tables import rows, table
 from ogel.features.consolidation.wire.facts import KongFacts
 
+_ADDRESS = "A client with its address in the code, which has not asked in these days, would find nobody."
+
 
 def judge(seen: Seen, translated: Collection[str]) -> Judgement:
     """`translated`: the plugins that `ogel gateway import` has settings for."""
     facts = seen.kong or _stored(seen)
     if facts is not None and facts.routes == 0 and seen.referrers is not None and not seen.referrers:
-        return _remove(seen, "It has no routes, and no service refers to it.")
+        return remove(seen, "It has no routes, and no service refers to it.", _ADDRESS)
     if not seen.referrers and unseen_use(seen) is None:
-        return _remove(seen, "No service refers to it, and no request came through it in these days.")
+        return remove_silent(
+            seen, "No service refers to it, and no request came through it in these days.", _ADDRESS
+        )
     if facts is None or facts.plugins is None:
         return unknown(
             seen,
@@ -51,7 +58,7 @@ def _stored(seen: Seen) -> KongFacts | None:
     return KongFacts(
         services=rows(seen.databases, "public", "services"),
         routes=rows(seen.databases, "public", "routes"),
-        plugins=plugins.labels if plugins.labels or not plugins.rows else None,
+        plugins=[quoted(each, 60) for each in plugins.labels] if plugins.labels or not plugins.rows else None,
         source="its tables",
     )
 
@@ -90,17 +97,6 @@ def _replace(seen: Seen, facts: KongFacts) -> Judgement:
         back=return_of(
             seen, also=["Point the clients and variables back at its address: it has kept its own."]
         ),
-    )
-
-
-def _remove(seen: Seen, reason: str) -> Judgement:
-    return Judgement(
-        "remove",
-        reason,
-        "low",
-        "A client with its address in the code, which has not asked in these days, would find nobody.",
-        steps=removal(seen),
-        back=return_of(seen),
     )
 
 

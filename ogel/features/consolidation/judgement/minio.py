@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from ogel.features.consolidation.evidence import quoted
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
     listed,
     many,
     name_of,
     people,
+    refer,
     removal,
+    remove,
     return_of,
     unknown,
     unseen_use,
@@ -19,6 +23,8 @@ from ogel.features.consolidation.seen import Seen
 from ogel.kernel.quantities import size
 
 # A bucket of the platform costs a tenth of a volume, and its bytes out cost nothing (docs/consolidate.md).
+# What S3 takes; others are strangers' words, and do not stand in a command.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,62}")
 _UNMAINTAINED = "MinIO's repository says that it is no longer maintained"
 
 
@@ -30,7 +36,7 @@ def judge(seen: Seen) -> Judgement:
             seen,
             f"It holds {many(store.objects, 'object')}{more} ({size(store.size_bytes)}) in "
             f"{many(len(store.buckets), 'bucket')}. "
-            f"{_UNMAINTAINED}; Ogel stores them in a bucket of the platform, and speaks S3 at /s3.",
+            f"{_UNMAINTAINED}; Ogel keeps files in a bucket of the platform, and speaks S3 at /s3.",
             [
                 *_copies(store.buckets),
                 "ogel storage verify   # what is known of the store, and what is in it",
@@ -42,20 +48,17 @@ def judge(seen: Seen) -> Judgement:
                 seen, "It is empty, and nobody refers to it, but it gets requests.", look=_look(seen)
             )
         if seen.referrers is not None:
-            return Judgement(
-                "remove",
+            return remove(
+                seen,
                 "It holds no objects, and no service refers to it.",
-                "low",
                 "A program with its address in the code would find nobody; nothing is lost.",
-                steps=removal(seen),
-                back=return_of(seen),
             )
     if seen.referrers:
         empty = store is not None and store.whole
         held = "It holds no objects yet" if empty else "What it holds was not counted (--look-inside)"
         return _replace(
             seen,
-            f"{people(seen.referrers)} refer to it. {held}. {_UNMAINTAINED}; Ogel speaks S3 at /s3.",
+            f"{refer(seen.referrers)}. {held}. {_UNMAINTAINED}; Ogel speaks S3 at /s3.",
             [] if empty else _copies(()),
         )
     why = "it gets requests" if seen.used else unseen_use(seen)
@@ -92,8 +95,9 @@ def _replace(seen: Seen, reason: str, copies: Sequence[str]) -> Judgement:
 
 
 def _copies(buckets: Sequence[str]) -> Sequence[str]:
-    named = [each for each in buckets if each.replace("-", "").replace(".", "").isalnum()][:5] or ["BUCKET"]
-    rest = [f"… and for {listed(buckets[len(named) :])} likewise."] if len(buckets) > len(named) else []
+    named = [each for each in buckets if _BUCKET.fullmatch(each)][:5] or ["BUCKET"]
+    others = [quoted(each, 60) for each in buckets if each not in named]
+    rest = [f"… and for {listed(others)} likewise."] if others else []
     return [
         *(
             line

@@ -7,24 +7,28 @@ from datetime import datetime, timedelta
 
 from ogel.features.consolidation.judgement.verdict import (
     Judgement,
-    Risk,
     keep,
     many,
     name_of,
-    people,
-    removal,
-    return_of,
+    refer,
+    remove,
     unknown,
 )
 from ogel.features.consolidation.seen import Seen
 from ogel.kernel.quantities import size
 from ogel.runtime.surveys import DocumentsSeen
 
+_ONCE = "A program that connects once a month with an address in its code would find nobody."
+_DUMP = 'mongodump --uri "$MONGO_PUBLIC_URL" --gzip --archive=mongo.archive.gz   # or back up its volume'
+_RESTORE = (
+    'mongorestore --uri "$MONGO_PUBLIC_URL" --gzip --archive=mongo.archive.gz   # if its volume is gone'
+)
+
 
 def judge(seen: Seen, now: datetime, days: float) -> Judgement:
     if seen.referrers:
         return keep(
-            f"{people(seen.referrers)} refer to it{_held(seen.documents)}. Ogel needs none, and can watch this one "
+            f"{refer(seen.referrers)}{_held(seen.documents)}. Ogel needs none, and can watch this one "
             "(ogel databases add)."
         )
     documents = seen.documents
@@ -44,18 +48,16 @@ def judge(seen: Seen, now: datetime, days: float) -> Judgement:
             look=_look(seen),
         )
     if documents.documents == 0 and not documents.writes:
-        return _remove(
-            seen, "It holds no documents, no service refers to it, and nobody is connected.", "low", []
-        )
+        return remove(seen, "It holds no documents, no service refers to it, and nobody is connected.", _ONCE)
     if _is_forgotten(documents, now, days):
-        return _remove(
+        return remove(
             seen,
             f"No service refers to it, nobody is connected, and nothing was written for {days:g} days"
             f"{_held(documents)}.",
+            _ONCE,
             "medium",
-            [
-                'mongodump --uri "$MONGO_PUBLIC_URL" --gzip --archive=mongo.archive.gz   # or back up its volume'
-            ],
+            first=[_DUMP],
+            back=[_RESTORE],
         )
     return unknown(
         seen,
@@ -69,24 +71,6 @@ def _is_forgotten(documents: DocumentsSeen, now: datetime, days: float) -> bool:
     if documents.writes != 0 or documents.uptime_seconds is None or documents.uptime_seconds < days * 86_400:
         return False
     return documents.newest is None or documents.newest < now - timedelta(days=days)
-
-
-def _remove(seen: Seen, reason: str, risk: Risk, first: Sequence[str]) -> Judgement:
-    return Judgement(
-        "remove",
-        reason,
-        risk,
-        "A program that connects once a month with an address in its code would find nobody.",
-        steps=removal(seen, also=first),
-        back=return_of(
-            seen,
-            also=[
-                'mongorestore --uri "$MONGO_PUBLIC_URL" --gzip --archive=mongo.archive.gz   # if its volume is gone'
-            ]
-            if first
-            else (),
-        ),
-    )
 
 
 def _held(documents: DocumentsSeen | None) -> str:

@@ -11,6 +11,7 @@ from ogel.features.consolidation.judgement.verdict import (
     name_of,
     people,
     removal,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -27,14 +28,11 @@ def judge(seen: Seen) -> Judgement:
     if studios:
         return keep(f"Studio needs it for tables, SQL and policies: {people(studios)}.")
     if not seen.referrers and unseen_use(seen) is None:
-        return Judgement(
-            "remove",
+        return remove_silent(
+            seen,
             "No Studio and no other service refers to it, and nobody has asked it anything in these days.",
-            "low",
             "It holds no data: all that it shows is in the database. A Studio elsewhere with its address would lose "
             "its tables.",
-            steps=removal(seen),
-            back=return_of(seen),
         )
     paths = {path for each in seen.requests for path, _ in each.paths}
     if seen.used and paths and {_head(each) for each in paths} <= _READ_HERE:

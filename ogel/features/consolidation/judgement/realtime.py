@@ -10,8 +10,10 @@ from ogel.features.consolidation.judgement.verdict import (
     keep,
     many,
     name_of,
-    people,
+    refer,
     removal,
+    remove,
+    remove_silent,
     return_of,
     unknown,
     unseen_use,
@@ -27,7 +29,7 @@ def judge(seen: Seen, speaks: Collection[str], now: datetime, days: float) -> Ju
     others = seen.referred_by("kong", "envoy", "nginx")
     use = _use(seen, now, days)
     if use is not None or others:
-        by = f"{people(others)} refer to it" if others else ""
+        by = refer(others) if others else ""
         said = "; ".join(each for each in (use, by) if each)
         reason = f"{said[0].upper()}{said[1:]}."
         if DIALECT in speaks:
@@ -35,15 +37,14 @@ def judge(seen: Seen, speaks: Collection[str], now: datetime, days: float) -> Ju
         return keep(
             f"{reason} Ogel's own realtime speaks another protocol (docs/realtime.md): clients would change."
         )
-    if unseen_use(seen) is None or (seen.referrers is not None and _is_idle(seen)):
-        return Judgement(
-            "remove",
-            "Nobody subscribes: no service but the gateway refers to it, and no channel was joined in these days.",
-            "low",
-            "An app that opens a channel only now and then would get no answer. It holds no data of its own.",
-            steps=removal(seen),
-            back=return_of(seen),
-        )
+    nobody = (
+        "Nobody subscribes: no service but the gateway refers to it, and no channel was joined in these days."
+    )
+    hazard = "An app that opens a channel only now and then would get no answer. It holds no data of its own."
+    if unseen_use(seen) is None:
+        return remove_silent(seen, nobody, hazard)
+    if seen.referrers is not None and _is_idle(seen):
+        return remove(seen, nobody, hazard)
     return unknown(seen, "Whether anybody joins channels was not seen.", look=_look(seen))
 
 
@@ -56,7 +57,7 @@ def _use(seen: Seen, now: datetime, days: float) -> str | None:
     if messages is not None and messages.newest is not None and messages.newest > now - timedelta(days=days):
         said.append("messages were sent through channels in these days")
     if seen.used:
-        said.append(f"{many(seen.used, 'request')} for a purpose in these days")
+        said.append(f"requests or connections in these days: {seen.used:,}")
     return "; ".join(said) or None
 
 

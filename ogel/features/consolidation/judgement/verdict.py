@@ -44,6 +44,29 @@ def unknown(seen: Seen, reason: str, look: Sequence[str]) -> Judgement:
     return Judgement("unknown", reason, look=[*look, *seen.unseen])
 
 
+def remove(
+    seen: Seen,
+    reason: str,
+    hazard: str,
+    risk: Risk = "low",
+    *,
+    first: Sequence[str] = (),
+    back: Sequence[str] = (),
+) -> Judgement:
+    """`first` is done before it is stopped, `back` after it is there again."""
+    return Judgement(
+        "remove", reason, risk, hazard, steps=removal(seen, also=first), back=return_of(seen, also=back)
+    )
+
+
+def remove_silent(seen: Seen, reason: str, hazard: str, risk: Risk = "low") -> Judgement:
+    """Whoever goes because nobody asks; at more risk where requests over the private network would not be seen."""
+    if not seen.is_silent_inside:
+        hazard += " Requests over the private network would not be seen: its own log has no line of any."
+        risk = "medium"
+    return remove(seen, reason, hazard, risk)
+
+
 def name_of(seen: Seen) -> str:
     """As a shell takes it."""
     return shlex.quote(quoted(seen.name, 100))
@@ -54,6 +77,11 @@ def people(referrers: Iterable[Referrer]) -> str:
     named = [f"{quoted(each.reference.by, 60)} ({quoted(each.reference.variable, 60)})" for each in referrers]
     shown = ", ".join(named[:_NAMED_AT_MOST])
     return f"{shown} and {len(named) - _NAMED_AT_MOST} more" if len(named) > _NAMED_AT_MOST else shown
+
+
+def refer(referrers: Sequence[Referrer]) -> str:
+    """`Studio (SUPABASE_URL) refers to it`."""
+    return f"{people(referrers)} {'refers' if len(referrers) == 1 else 'refer'} to it"
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

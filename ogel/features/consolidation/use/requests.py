@@ -16,6 +16,7 @@ from ogel.features.consolidation.kinds import Kind
 from ogel.features.consolidation.wire.asking import AGENT
 from ogel.runtime.railway import HttpLogLine, LogLine
 
+OWN_LOG = "own log"
 _TOP_PATHS = 5
 _MAX_LINE = 8_000
 _HEALTH = re.compile(
@@ -44,7 +45,13 @@ _ACCESS = re.compile(
 _CONNECTED = re.compile(r"CONNECTED TO RealtimeWeb\.UserSocket|Connection accepted", re.IGNORECASE)
 
 # These log each request or connection of their own accord: where their log has other lines only, there were none.
-_LOGGING: frozenset[Kind] = frozenset({"kong", "gotrue", "mongodb", "realtime", "nginx", "envoy"})
+# Unless one of these variables says that they do not.
+_LOGGING: Mapping[Kind, Sequence[str]] = {
+    "kong": ("KONG_PROXY_ACCESS_LOG",),
+    "gotrue": ("GOTRUE_LOG_LEVEL", "LOG_LEVEL"),
+    "realtime": ("LOG_LEVEL",),
+}
+_SAYS_ALL = ("", "info", "debug", "trace", "/dev/stdout", "logs/access.log")
 # Behind these prefixes of a gateway stands which service, in every suite that is made like Supabase.
 BEHIND: Mapping[str, Kind] = {
     "/auth/v1": "gotrue",
@@ -87,6 +94,11 @@ class Requests(Struct, frozen=True):
     tells: bool = True
 
     @property
+    def is_own(self) -> bool:
+        """Of the service itself, and not of what stands before it."""
+        return self.origin == OWN_LOG
+
+    @property
     def used(self) -> int:
         return self.answered + self.connected
 
@@ -120,8 +132,17 @@ def through_gateway(
     return counted if counted.answered or counted.refused else None
 
 
-def of_own_log(lines: Sequence[LogLine], kind: Kind, healthcheck: str | None, *, complete: bool) -> Requests:
-    """What the service itself tells, which includes what came by the private network."""
+def logs_requests(kind: Kind, variables: Mapping[str, str]) -> bool:
+    """Whether a service has a line for each request, as far as its variables tell; a reference tells nothing."""
+    return kind in _LOGGING and all(variables.get(name, "").lower() in _SAYS_ALL for name in _LOGGING[kind])
+
+
+def of_own_log(
+    lines: Sequence[LogLine], kind: Kind, healthcheck: str | None, *, complete: bool, logs_all: bool
+) -> Requests:
+    """
+    What the service itself tells, which includes what came by the private network. `logs_all`: see logs_requests.
+    """
     found, connected, last = [], 0, None
     for line in lines:
         message = line.message[:_MAX_LINE]
@@ -133,13 +154,14 @@ def of_own_log(lines: Sequence[LogLine], kind: Kind, healthcheck: str | None, *,
         elif (request := _request(line.at, message)) is not None:
             found.append(request)
     counted = _counted(
-        "own log",
+        OWN_LOG,
         found,
         kind,
         healthcheck,
         lines=len(lines),
         complete=complete,
-        tells=bool(found or connected or (lines and kind in _LOGGING)),
+        # A log may have lines of those requests alone that went wrong.
+        tells=bool(connected or (lines and logs_all) or any(_went_well(each) for each in found)),
     )
     newest = max((each for each in (counted.last, last) if each is not None), default=None)
     return msgspec.structs.replace(counted, connected=connected, last=newest)
@@ -194,6 +216,10 @@ def is_probe(method: str, path: str, kind: Kind, healthcheck: str | None) -> boo
     return bool(
         path in _PREAMBLE.get(kind, ()) or _HEALTH.fullmatch(path[:500]) or _SCANNED.match(path[:500])
     )
+
+
+def _went_well(request: Request) -> bool:
+    return request.status is not None and request.status < 400
 
 
 def _shape(path: str) -> str:

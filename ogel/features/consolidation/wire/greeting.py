@@ -31,8 +31,8 @@ async def greet(surveys: Surveys, places: Sequence[Place]) -> Greeted:
         except TargetError as error:
             silent.append((place, quoted(error.message)))
             continue
-        told = "to everybody" if documents.documents is not None else "wants a login for more"
-        answered = f"version {quoted(documents.version, 40)}, {told}"
+        told = "tells everybody more" if documents.documents is not None else "wants a login for more"
+        answered = f"version {quoted(documents.version, 40)}; it {told}"
         asked = f"hello at {quoted(place.host)}:{place.port} ({place.way})"
         return Greeted([Evidence("wire", asked, answered, "mongodb", WEIGHTS["wire"])], documents, silent)
     return Greeted(silent=silent)

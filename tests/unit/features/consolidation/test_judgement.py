@@ -153,6 +153,15 @@ def test_minio(known: dict[str, object], answer: str, says: str) -> None:
     assert says in found.reason
 
 
+def test_names_of_buckets_do_not_become_commands() -> None:
+    nasty = ["-rf", "a;reboot", "photos", "x" * 300, "\x1b[2J"]
+    found = judged("minio", store=BucketsSeen(nasty, 1, 1, None, True))
+    commands = [each for each in found.steps if each.startswith(("ogel storage mb", "rclone"))]
+    assert commands == ["ogel storage mb photos", "rclone copy minio:photos ogel:photos"]
+    [rest] = [each for each in found.steps if each.startswith("…")]
+    assert "a;reboot" in rest and "\x1b" not in rest and len(rest) < 400
+
+
 def documents(count: int | None, **known: object) -> DocumentsSeen:
     values = {
         "databases": [],
@@ -168,8 +177,8 @@ def documents(count: int | None, **known: object) -> DocumentsSeen:
 @pytest.mark.parametrize(
     ("known", "answer", "says"),
     [
-        ({"referrers": by("other"), "documents": documents(0)}, "keep", "Other (URL) refer to it"),
-        ({"referrers": by("other")}, "keep", "refer to it"),
+        ({"referrers": by("other"), "documents": documents(0)}, "keep", "Other (URL) refers to it"),
+        ({"referrers": by("other")}, "keep", "refers to it"),
         ({"documents": documents(0)}, "remove", "no documents"),
         ({"documents": documents(0, uptime_seconds=60)}, "remove", "no documents"),
         ({"documents": documents(0, connections=3)}, "unknown", "connected (3)"),
@@ -195,8 +204,8 @@ def test_mongodb(known: dict[str, object], answer: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("known", "answer", "says"),
     [
-        ({"requests": [Requests("own log", connected=8, lines=9)]}, "keep", "8 requests for a purpose"),
-        ({"referrers": by("kong", "other")}, "keep", "Other (URL) refer to it"),
+        ({"requests": [Requests("own log", connected=8, lines=9)]}, "keep", "in these days: 8"),
+        ({"referrers": by("kong", "other")}, "keep", "Other (URL) refers to it"),
         ({"referrers": by("kong")}, "remove", "Nobody subscribes"),
         ({"referrers": by("kong"), "requests": BLIND}, "unknown", "not seen"),
         (
@@ -235,6 +244,16 @@ def test_nothing_goes_for_lack_of_sight(kind: Kind) -> None:
         found = judged(kind, **known)
         assert found.answer == "unknown", (known, found)
         assert found.look and not found.steps
+
+
+@pytest.mark.parametrize("kind", ["kong", "gotrue", "postgres_meta", "realtime"])
+def test_the_edge_alone_sees_no_private_network(kind: Kind) -> None:
+    edge = Requests("HTTP log", probes=3, lines=3)
+    found = judged(kind, requests=[edge, *BLIND])
+    assert (found.answer, found.risk) == ("remove", "medium")
+    assert "Requests over the private network would not be seen" in found.hazard
+    assert judged(kind, requests=[edge]).answer == "unknown"
+    assert "private network" not in judged(kind, requests=[edge, *QUIET]).hazard
 
 
 @pytest.mark.parametrize("kind", KINDS)

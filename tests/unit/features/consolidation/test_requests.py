@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ogel.features.consolidation.kinds import Kind
-from ogel.features.consolidation.use.requests import is_probe, of_edge, of_own_log, through_gateway
+from ogel.features.consolidation.use.requests import (
+    is_probe,
+    logs_requests,
+    of_edge,
+    of_own_log,
+    through_gateway,
+)
 from ogel.runtime.railway import HttpLogLine, LogLine
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -94,7 +100,7 @@ def test_the_edge_is_counted_by_what_came_of_it() -> None:
 def test_own_lines_of_each_service_are_read(
     message: str, kind: Kind, answered: int, refused: int, probes: int, connected: int
 ) -> None:
-    found = of_own_log([line(message)], kind, None, complete=True)
+    found = of_own_log([line(message)], kind, None, complete=True, logs_all=False)
     assert (found.answered, found.refused, found.probes, found.connected) == (
         answered,
         refused,
@@ -104,9 +110,34 @@ def test_own_lines_of_each_service_are_read(
 
 
 def test_a_log_that_never_tells_of_requests_says_nothing_by_its_silence() -> None:
-    assert not of_own_log([line("MinIO Object Storage Server")], "minio", None, complete=True).tells
-    assert not of_own_log([], "gotrue", None, complete=True).tells
-    assert of_own_log([line("GoTrue API started on: 0.0.0.0:9999")], "gotrue", None, complete=True).tells
+    started = [line("GoTrue API started on: 0.0.0.0:9999")]
+    assert of_own_log(started, "gotrue", None, complete=True, logs_all=True).tells
+    assert not of_own_log(started, "gotrue", None, complete=True, logs_all=False).tells
+    assert not of_own_log([], "gotrue", None, complete=True, logs_all=True).tells
+    failed = [line('{"level":"error","error":"Not found","request":{"method":"GET","url":"/wp-login.php"}}')]
+    assert not of_own_log(failed, "postgres_meta", None, complete=True, logs_all=False).tells
+    well = [line('{"req":{"method":"GET","url":"/health"},"res":{"statusCode":200}}')]
+    assert of_own_log(well, "postgres_meta", None, complete=True, logs_all=False).tells
+
+
+@pytest.mark.parametrize(
+    ("kind", "variables", "all_of_them"),
+    [
+        ("kong", {}, True),
+        ("kong", {"KONG_PROXY_ACCESS_LOG": "/dev/stdout"}, True),
+        ("kong", {"KONG_PROXY_ACCESS_LOG": "off"}, False),
+        ("kong", {"KONG_PROXY_ACCESS_LOG": "${{shared.ACCESS_LOG}}"}, False),
+        ("gotrue", {"GOTRUE_LOG_LEVEL": "INFO"}, True),
+        ("gotrue", {"GOTRUE_LOG_LEVEL": "warn"}, False),
+        ("gotrue", {"LOG_LEVEL": "error"}, False),
+        ("realtime", {}, True),
+        ("realtime", {"LOG_LEVEL": "error"}, False),
+        ("minio", {}, False),
+        ("postgres_meta", {}, False),
+    ],
+)
+def test_who_logs_each_request(kind: Kind, variables: dict[str, str], all_of_them: bool) -> None:
+    assert logs_requests(kind, variables) is all_of_them
 
 
 def test_what_came_by_a_gateway_is_the_service_s_behind_it() -> None:
