@@ -105,14 +105,17 @@ def _most(
     at_least: float | None = None,
 ) -> Generator[Figure, None, float]:
     """The most that all hear in time, of what is offered in steps."""
-    best, cores, worst = 0.0, 0.0, 0.0
+    best, cores, worst, missed = 0.0, 0.0, 0.0, 0
     for step in STEPS:
         done, cpu = _offered(publish, clients, pid, step, seconds)
         p99 = quantile(sorted(done.waits), 0.99) if done.waits else float("inf")
         heard = done.messages / clients.looking * SUBSCRIBERS / seconds
         if p99 > AT_MOST_SECONDS or done.lost:
-            break
-        best, cores, worst = heard, cpu / seconds, p99
+            missed += 1
+            if missed == 2:  # once may be what else the machine does
+                break
+        else:
+            best, cores, worst, missed = heard, cpu / seconds, p99, 0
     about = f"fan-out to {SUBSCRIBERS:,}, {name}"
     yield Figure(about, best, "/s", at_least=at_least)
     yield Figure(f"{about}, p99 then", worst * 1000, "ms", at_most=AT_MOST_SECONDS * 1000)
@@ -201,7 +204,7 @@ def _beside(here: Machine, ogel: Ogel, seconds: float) -> Iterator[Figure]:
             (f"{FAN_OUT_BESIDE * SUBSCRIBERS:,} deliveries/s", FAN_OUT_BESIDE),
         ):
             load = Hammering.start(
-                ogel.port, "/api/events", key, seconds=seconds, publish=True, connections=4, rate=20.0
+                ogel.port, "/api/events", key, seconds=seconds, publish=True, connections=4, rate=50.0
             )
             if rate:
                 _offered(_to_redis(here), clients, pid_of(ogel), rate, seconds - 1.0)
