@@ -30,16 +30,17 @@ SUBSCRIBERS = 1_000
 IDLE = 10_000
 MESSAGE_BYTES = 200
 # Offered, in publications a second, from the lowest to the first that is too much.
-STEPS = (20, 40, 80, 120, 160, 200, 260, 340, 440)
+STEPS = (20, 40, 80, 120, 160, 200, 260, 340, 440, 600, 800)
 AT_MOST_SECONDS = 0.25
 GENTLE = 20
 # Each idle client is pinged once in this time, or more often.
 PINGED_SECONDS = 30.0
 FAN_OUT_BESIDE = 30
-# A publication of this many at once is what comes out of one transaction.
-TICK_SECONDS = 0.02
+# Messages come one by one, as far as the rate allows: those that come together are written together.
+TICK_SECONDS = 0.001
 WEBSOCKET, SSE = "/realtime/websocket?events=bench.*", "/realtime/sse?events=bench.*"
 UNLIMITED = {
+    "OGEL_REALTIME_CONNECTIONS": "100000",
     "OGEL_REALTIME_CONNECTS_PER_SECOND": "100000",
     "OGEL_REALTIME_CONNECTIONS_PER_ADDRESS": "1000000",
     "OGEL_RATE_STREAM": "off",
@@ -105,14 +106,17 @@ def _most(
     at_least: float | None = None,
 ) -> Generator[Figure, None, float]:
     """The most that all hear in time, of what is offered in steps."""
-    best, cores, worst = 0.0, 0.0, 0.0
+    best, cores, worst, missed = 0.0, 0.0, 0.0, 0
     for step in STEPS:
         done, cpu = _offered(publish, clients, pid, step, seconds)
         p99 = quantile(sorted(done.waits), 0.99) if done.waits else float("inf")
         heard = done.messages / clients.looking * SUBSCRIBERS / seconds
         if p99 > AT_MOST_SECONDS or done.lost:
-            break
-        best, cores, worst = heard, cpu / seconds, p99
+            missed += 1
+            if missed == 2:  # once may be what else the machine does
+                break
+        else:
+            best, cores, worst, missed = heard, cpu / seconds, p99, 0
     about = f"fan-out to {SUBSCRIBERS:,}, {name}"
     yield Figure(about, best, "/s", at_least=at_least)
     yield Figure(f"{about}, p99 then", worst * 1000, "ms", at_most=AT_MOST_SECONDS * 1000)
@@ -147,7 +151,7 @@ def _offered(
             if due > 0:
                 sent += due
                 await give([_text() for _ in range(due)])
-            await asyncio.sleep(TICK_SECONDS if rate > 50 else 0.005)
+            await asyncio.sleep(TICK_SECONDS)
         return before
 
     before = uvloop.run(publishing())
@@ -201,7 +205,7 @@ def _beside(here: Machine, ogel: Ogel, seconds: float) -> Iterator[Figure]:
             (f"{FAN_OUT_BESIDE * SUBSCRIBERS:,} deliveries/s", FAN_OUT_BESIDE),
         ):
             load = Hammering.start(
-                ogel.port, "/api/events", key, seconds=seconds, publish=True, connections=4, rate=20.0
+                ogel.port, "/api/events", key, seconds=seconds, publish=True, connections=4, rate=50.0
             )
             if rate:
                 _offered(_to_redis(here), clients, pid_of(ogel), rate, seconds - 1.0)

@@ -156,6 +156,7 @@ def test_refusals_are_problem_documents_on_both_transports(redis_url: str) -> No
                     ) as response:
                         problem = await response.json(content_type="application/problem+json")
                     assert (response.status, problem["type"]) == (status, f"urn:ogel:{kind}"), query
+                    assert ("Retry-After" in response.headers) is (status == 503)
                     if status == 422:
                         assert problem["errors"][0]["path"] == f"query.{query[1:].partition('=')[0]}"
             for method in ("HEAD", "POST"):

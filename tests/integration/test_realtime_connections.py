@@ -32,7 +32,7 @@ from tests.support.frames import (
     websocket,
 )
 from tests.support.http import story
-from tests.support.sessions import taking_door
+from tests.support.sessions import EchoSession, taking_door
 
 SSE = b"GET /sse HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -206,6 +206,24 @@ def test_a_session_that_breaks_ends_alone() -> None:
             healthy.wire.write(text("there?"))
             await healthy.until(lambda got: bool(got))
             assert taking.sample("ended_total", reason="failed") == 1
+
+    with capture_logs() as logs:
+        told()
+    assert "realtime.session_broke" in [line["event"] for line in logs]
+
+
+def test_a_session_that_cannot_forget_leaves_its_place_all_the_same() -> None:
+    def gone(_: EchoSession) -> None:
+        raise ZeroDivisionError
+
+    @story
+    async def told() -> None:
+        async with taking_door() as taking:
+            async with websocket(taking.port):
+                await until(lambda: taking.sessions)
+                taking.sessions[0].gone = gone.__get__(taking.sessions[0])  # type: ignore[method-assign]
+            await until(lambda: not len(taking.registry))
+            assert taking.registry._places._count == 0
 
     with capture_logs() as logs:
         told()

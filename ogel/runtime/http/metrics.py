@@ -86,7 +86,7 @@ class HttpMetrics:
         self._in_flight = 0
         Gauge(
             "ogel_http_requests_in_flight",
-            "Requests and streams that are being answered now.",
+            "Requests and streams that are being answered now; realtime's clients are counted as such.",
             registry=registry,
         ).set_function(lambda: self._in_flight)
         # Bounded by the number of series. It is kept because the library's look-up of a series costs more than

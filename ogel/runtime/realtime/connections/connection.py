@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -175,10 +176,7 @@ class Connection(Successor):
         self._transport = transport
         self._house = house
         self._room = self._registry.options.queue_bytes
-        if _USER_TIMEOUT is not None:
-            transport.get_extra_info("socket").setsockopt(
-                socket.IPPROTO_TCP, _USER_TIMEOUT, _UNACKNOWLEDGED_MS
-            )
+        _give_up_the_silent(transport)
         self._registry.entered(self)
         self.write(head)
         make, self._make = self._make, None
@@ -253,8 +251,13 @@ class Connection(Successor):
     def _forget(self) -> None:
         self._room = -1
         session, self._session = self._session, None
-        if session is not None:
+        if session is None:
+            return
+        try:
             session.gone()
+        except Exception:
+            # What it has forgotten to forget must not keep the connection's place, too.
+            log.exception("realtime.session_broke")
 
     def _drop(self) -> None:
         self._pending.clear()
@@ -295,3 +298,11 @@ class Connection(Successor):
     def _hang_up_after(self, seconds: float) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+
+
+def _give_up_the_silent(transport: asyncio.Transport) -> None:
+    if _USER_TIMEOUT is not None:
+        with suppress(OSError):  # the client has gone meanwhile
+            transport.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, _USER_TIMEOUT, _UNACKNOWLEDGED_MS
+            )
