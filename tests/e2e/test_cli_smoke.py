@@ -174,10 +174,14 @@ def of_edge(status: int, message: str) -> bytes:
     ("given", "cause", "line"),
     [
         (answer(502, of_edge(502, "Application failed to respond")), "no_application",
-         "Railway answers 502 in its place (Application failed to respond): the process is not up, or does not"
-         " listen on PORT"),
+         "Railway answers in its place (Application failed to respond): the process is not up, or the port of the"
+         " domain is not its PORT"),
         (answer(404, of_edge(404, "Application not found")), "no_application",
-         "Railway knows no service of this domain (Application not found)"),
+         "Railway answers in its place (Application not found): nothing is deployed behind this domain, or it is"
+         " paused"),
+        (answer(404, b'{"status":"error","code":404,"message":"Application not found"}'), "no_application", "paused"),
+        (answer(502, b"<html>train</html>", PAGE, x_railway_fallback="true"), "no_application",
+         "Railway answers in its place (with 502): the process is not up"),
         (answer(301, b"", PAGE, location="https://127.0.0.1/health/live"), "redirected",
          "sends us to https://127.0.0.1/health/live: say https://, because on the way from http:// a POST becomes"
          " a GET"),
