@@ -198,7 +198,7 @@ def deployed(
     given = {
         "needs.image.outputs.image": NEW,
         "vars.OGEL_URL": url,
-        "vars.OGEL_RAILWAY_SMOKE": f"--realtime http://127.0.0.1:{suite.port} --seconds 10",
+        "vars.OGEL_RAILWAY_SMOKE": f"--realtime http://127.0.0.1:{suite.port} --seconds 25",
         "secrets.OGEL_KEY": key,
         "secrets.RAILWAY_TOKEN": variables["RAILWAY_TOKEN"],
     }

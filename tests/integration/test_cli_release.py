@@ -141,7 +141,8 @@ def test_what_railway_says_and_how_it_ends_is_told(suite: Suite, railway: Railwa
     railway.misbehave(
         when="mutation Rollback", error="deploymentRollback", message="Not any more", times=None
     )
-    finished = release(railway, suite, "rollback", "--service", "worker", "--yes")
+    newer = suite.worker.deployments[1].id
+    finished = release(railway, suite, "rollback", "--service", "worker", "--to", newer, "--yes")
     assert finished.code == 1
     assert "Not any more" in finished.err
     assert len(finished.err.splitlines()) == 1

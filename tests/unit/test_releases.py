@@ -79,6 +79,18 @@ def test_a_variable_that_changed_on_one_service_is_undone_there_alone() -> None:
     assert ids(one_step([api, worker])) == [("api", "api-60")]
 
 
+def test_going_back_twice_does_not_bring_back_what_was_gone_back_from() -> None:
+    gone_back = (
+        deployment("api", 10, commit="a"),
+        deployment("api", 20, commit="bad"),
+        deployment("api", 30, "SUCCESS", commit="a"),
+    )
+    assert ids(one_step([service("api", deployment("api", 0, commit="z"), *gone_back)])) == [("api", "api-0")]
+    with pytest.raises(NotFound):
+        one_step([service("api", *gone_back)])
+    assert ids(to_deployment([service("api", *gone_back)], "api-20")) == [("api", "api-20")]
+
+
 def test_nothing_is_gone_back_to_that_railway_has_forgotten_or_while_something_is_under_way() -> None:
     old = service("api", deployment("api", 0, good=False), deployment("api", 60, "SUCCESS"))
     with pytest.raises(NotFound, match="api has nothing that Railway could still go back to"):

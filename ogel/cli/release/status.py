@@ -37,7 +37,8 @@ def command(services: tuple[str, ...], project: str | None, environment: str | N
 
 
 def _state(service: ServiceHistory) -> str:
-    status = "-" if service.running is None else service.running.status.lower()
+    running = service.running
+    status = "-" if running is None else "stopped" if running.stopped else running.status.lower()
     newest = service.under_way
     return status if newest is None else f"{status}, next is {newest.status.lower()}"
 

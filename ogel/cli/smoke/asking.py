@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from ogel.cli.client import NO_HEADERS, NOTHING, Answer, Query, Transport, encoded, error_of
 from ogel.cli.smoke.problem import Cause, Problem
-from ogel.kernel.errors import Forbidden, OgelError, RateLimited, Unauthenticated, Unavailable
+from ogel.kernel.errors import Forbidden, NotFound, OgelError, RateLimited, Unauthenticated, Unavailable
 from ogel.runtime.log.terminal import printable
 
 Value = TypeVar("Value")
@@ -45,8 +45,9 @@ class Deadline:
 class _EdgeError(msgspec.Struct):
     """As Railway's edge answers in place of an application."""
 
+    status: Literal["error"]
+    code: int
     message: str
-    request_id: str
 
 
 class _Page(msgspec.Struct):
@@ -210,21 +211,18 @@ def _redirected(answer: Answer, where: str) -> Problem:
 
 
 def _of_edge(answer: Answer) -> Problem | None:
-    """What Railway answers by itself: no process behind the domain, or no domain at all."""
-    if answer.media_type != "application/json":
-        return None
+    """What Railway answers by itself: nothing runs behind the domain, or it does not listen where the domain leads."""
+    said = f"with {answer.status}"
     try:
-        said = msgspec.json.decode(answer.body, type=_EdgeError).message
-    except msgspec.DecodeError:
-        return None
-    said = printable(said[:200])
-    if answer.status == 404:
-        return Problem("no_application", f"Railway knows no service of this domain ({said})", passing=True)
-    return Problem(
-        "no_application",
-        f"Railway answers {answer.status} in its place ({said}): the process is not up, or does not listen on PORT",
-        passing=True,
-    )
+        said = printable(msgspec.json.decode(answer.body, type=_EdgeError).message[:200])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if answer.headers.get("x-railway-fallback", "").lower() != "true":
+            return None
+    if answer.status == NotFound.status:
+        why = "nothing is deployed behind this domain, or it is paused"
+    else:
+        why = "the process is not up, or the port of the domain is not its PORT"
+    return Problem("no_application", f"Railway answers in its place ({said}): {why}", passing=True)
 
 
 def _of_error(error: OgelError, answer: Answer, cause: Cause, where: str) -> Problem:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,9 +28,13 @@ _END_SECONDS = 2.0
 _PATH = "/realtime/websocket"
 
 
+class _Event(msgspec.Struct):
+    id: str
+
+
 class _Frame(msgspec.Struct):
     type: str
-    event: Any = None
+    event: _Event | None = None
 
 
 class Ear:
@@ -104,7 +108,7 @@ class Ear:
             raise Problem("realtime", f"the WebSocket says what Ogel does not say: {error}") from error
         if frame.type == "ready" and not self._ready.done():
             self._ready.set_result(None)
-        elif frame.type == "event" and frame.event.get("id") == self._awaited:
+        elif frame.event is not None and frame.event.id == self._awaited:
             self._heard.set_result(self._awaited)
 
 

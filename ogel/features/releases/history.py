@@ -42,7 +42,13 @@ class ServiceHistory(Struct, frozen=True):
 
     @property
     def last(self) -> Deployment | None:
-        return self.before[0] if self.before else None
+        """One step back. What was itself gone back to is not left for what was gone back from."""
+        of = made_of(self.running)
+        for place, each in enumerate(self.before):
+            others = (made_of(between) != of for between in self.before[:place])
+            if of is not None and made_of(each) == of and any(others):
+                return next(iter(self.before[place + 1 :]), None)
+        return next(iter(self.before), None)
 
 
 class Return(Struct, frozen=True):
