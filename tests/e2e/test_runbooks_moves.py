@@ -20,6 +20,8 @@ from tests.support.night import deploy, follow
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.reading import Reading
 
+pytestmark = pytest.mark.long
+
 ROLES = ("api", "--with", "worker,scheduler,realtime")
 
 
@@ -79,7 +81,6 @@ def test_postgres_is_raised_to_another_version(
         assert "made by PostgreSQL" in refused.err
 
 
-@pytest.mark.long
 def test_everything_moves_to_another_place(database_url: str, redis_url: str, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     there.mkdir()
