@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.support.night import check_alerts, follow, raised
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.railway import RailwayServer, World
@@ -15,6 +17,7 @@ MENDED = "ogel alerts  # nothing"
 QUIET = {"OGEL_ALERT_DISK_FREE": "0", "OGEL_ALERT_CACHE_HITS": "0", "OGEL_ALERT_CONNECTIONS": "1"}
 
 
+@pytest.mark.long
 def test_a_service_runs_away(database_url: str, redis_url: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     world = World()

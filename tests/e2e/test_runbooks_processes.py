@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.support.night import check_alerts, follow, raised
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.reading import Reading
@@ -56,6 +58,7 @@ def test_a_queue_that_no_worker_serves(database_url: str, redis_url: str, tmp_pa
         assert "scale us-west2=2 --service worker" in said
 
 
+@pytest.mark.long
 def test_a_process_that_is_too_large(database_url: str, redis_url: str, tmp_path: Path) -> None:
     settings = {
         "DATABASE_URL": database_url,
