@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.cli.client import Listed, decoded
 from ogel.cli.operator import api, identifier, json_option, say, say_list
 from ogel.cli.tables import Column, Table
 from ogel.kernel.clock import rfc3339, utc_now
@@ -78,13 +79,18 @@ def create(
 
 
 @command.command("list")
+@click.option(
+    "--made-by", type=identifier, metavar="WHO", help="By this key, such as one that leaked, or admin."
+)
 @json_option
-def list_keys(as_json: bool) -> None:
+def list_keys(made_by: str | None, as_json: bool) -> None:
     """All keys, ended ones too; the keys themselves are not known to Ogel."""
     from ogel.features.keys.key import ApiKey
 
     with api() as ogel:
         found = ogel.listed("/api/keys", _ALL)
+    if made_by is not None:
+        found = Listed([each for each in found.items if decoded(each, ApiKey).made_by == made_by])
     say_list(found, as_json, ApiKey, lambda keys: _TABLE.show(reversed(keys)))
 
 

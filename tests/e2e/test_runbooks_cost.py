@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.support.night import check_alerts, follow, raised
+import pytest
+
+from tests.support.night import ENDS, QUIET, check_alerts, follow, raised, restart
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.railway import RailwayServer, World
 from tests.support.reading import Reading
 
 PAGE = "docs/runbooks/cost-overrun.md"
-MENDED = "ogel alerts  # nothing"
-QUIET = {"OGEL_ALERT_DISK_FREE": "0", "OGEL_ALERT_CACHE_HITS": "0", "OGEL_ALERT_CONNECTIONS": "1"}
 
 
+@pytest.mark.long
 def test_a_service_runs_away(database_url: str, redis_url: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     world = World()
@@ -43,9 +44,7 @@ def test_a_service_runs_away(database_url: str, redis_url: str, tmp_path: Path) 
 
         def mended() -> None:
             run_away.metrics.clear()
-            ogel.terminate()
-            ogel.environment["OGEL_COST_BUDGET"] = "60"
-            ogel.start()
+            restart(ogel, tmp_path, OGEL_COST_BUDGET="60")
             read()
 
         read()
@@ -53,7 +52,7 @@ def test_a_service_runs_away(database_url: str, redis_url: str, tmp_path: Path) 
         assert set(raised(ogel.api).values()) == {PAGE}
         reading = Reading(
             before={"ogel cost watch": mended},
-            ends={"ogel alerts": 1, MENDED: 0},
+            ends=ENDS,
             environment={"OGEL_URL": f"http://localhost:{ogel.port}", "OGEL_KEY": ADMIN_KEY},
         )
         follow("cost-overrun.md", reading, tmp_path, ogel)

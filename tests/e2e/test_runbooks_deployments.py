@@ -11,7 +11,7 @@ import pytest
 
 from ogel.kernel.clock import utc_now
 from tests.support.cli import ogel as finished
-from tests.support.night import deploy, follow
+from tests.support.night import deploy, follow, restart
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
 from tests.support.railway import RailwayServer, World
 from tests.support.reading import Reading
@@ -30,14 +30,6 @@ DOCTOR = {
 @pytest.fixture
 def urls(database_url: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_DATA_DIR": str(tmp_path / "data")}
-
-
-def restart(ogel: Ogel, at: Path, **changed: str) -> None:
-    if ogel.process is not None:
-        ogel.terminate()
-    ogel.environment |= changed
-    deploy(at, ogel.environment)
-    ogel.start()
 
 
 def test_ogel_secret_was_replaced(urls: dict[str, str], tmp_path: Path) -> None:

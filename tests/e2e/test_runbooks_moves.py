@@ -16,9 +16,11 @@ import pytest
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.embedded.binaries import find_postgres
 from tests.support.cli import ogel as finished
-from tests.support.night import deploy, follow
+from tests.support.night import follow, restart
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.reading import Reading
+
+pytestmark = pytest.mark.long
 
 ROLES = ("api", "--with", "worker,scheduler,realtime")
 
@@ -34,12 +36,6 @@ def old_server(at: Path) -> Iterator[str]:
     with EmbeddedServers.start(at, redis=False, postgres_bin=other_postgres()) as servers:
         assert servers.database_url is not None
         yield servers.database_url
-
-
-def restart(ogel: Ogel, at: Path, **changed: str) -> None:
-    ogel.environment |= changed
-    deploy(at, ogel.environment)
-    ogel.start()
 
 
 def test_postgres_is_raised_to_another_version(
@@ -79,7 +75,6 @@ def test_postgres_is_raised_to_another_version(
         assert "made by PostgreSQL" in refused.err
 
 
-@pytest.mark.long
 def test_everything_moves_to_another_place(database_url: str, redis_url: str, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     there.mkdir()

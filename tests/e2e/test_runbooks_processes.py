@@ -5,15 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.night import check_alerts, follow, raised
+import pytest
+
+from tests.support.night import ENDS, MENDED, QUIET, check_alerts, follow, raised, restart
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.reading import Reading
 from tests.support.receiver import Receiver
-
-# What this machine has is another matter.
-QUIET = {"OGEL_ALERT_DISK_FREE": "0", "OGEL_ALERT_CACHE_HITS": "0", "OGEL_ALERT_CONNECTIONS": "1"}
-MENDED = "ogel alerts  # nothing"
-RAISED = {"ogel alerts": 1, MENDED: 0}
 
 
 def test_a_queue_that_no_worker_serves(database_url: str, redis_url: str, tmp_path: Path) -> None:
@@ -50,12 +47,13 @@ def test_a_queue_that_no_worker_serves(database_url: str, redis_url: str, tmp_pa
                 "ogel queues  # served": served,
                 MENDED: lambda: check_alerts(api.api),
             },
-            ends={**RAISED, "ogel doctor": 1},
+            ends={**ENDS, "ogel doctor": 1},
         )
         said = follow("queue-backlog.md", reading, tmp_path, api)
         assert "scale us-west2=2 --service worker" in said
 
 
+@pytest.mark.long
 def test_a_process_that_is_too_large(database_url: str, redis_url: str, tmp_path: Path) -> None:
     settings = {
         "DATABASE_URL": database_url,
@@ -74,14 +72,12 @@ def test_a_process_that_is_too_large(database_url: str, redis_url: str, tmp_path
         check_alerts(ogel.api)
         assert raised(ogel.api) == {"process.memory": "docs/runbooks/process-memory.md"}
 
-        def restart() -> None:
-            assert ogel.terminate() == 0
-            ogel.environment["OGEL_ALERT_MEMORY_MB"] = "2048"
-            ogel.start()
+        def larger() -> None:
+            restart(ogel, tmp_path, OGEL_ALERT_MEMORY_MB="2048")
 
         reading = Reading(
-            before={"railway variable set OGEL_ALERT": restart, MENDED: lambda: check_alerts(ogel.api)},
-            ends=RAISED,
+            before={"railway variable set OGEL_ALERT": larger, MENDED: lambda: check_alerts(ogel.api)},
+            ends=ENDS,
             # Over HTTP: in their own process commands would go by the settings of their shell.
             environment={"OGEL_URL": f"http://localhost:{ogel.port}", "OGEL_KEY": ADMIN_KEY},
         )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ogel.environ import read_settings
 from ogel.features.observability.resources.sample import NAMES
 from ogel.features.observability.slo import alerts
 from ogel.platform.platform import Platform
@@ -83,6 +84,17 @@ def test_a_page_is_followed_by_a_test(page: str) -> None:
     assert any(block.commands for block in blocks(ROOT / RUNBOOKS / page))
     tests = [path.read_text() for path in (ROOT / "tests" / "e2e").glob("test_runbooks_*.py")]
     assert any(f'follow("{page}"' in text for text in tests)
+
+
+def test_settings_that_pages_set_can_be_read() -> None:
+    typed = [each for page in PAGES for block in blocks(ROOT / RUNBOOKS / page) for each in block.commands]
+    given = [
+        found.groups() for each in typed for found in re.finditer(r"variable set '?([A-Z_]+)=([^' ]+)", each)
+    ]
+    assert given
+    for name, value in given:
+        if "${{" not in value:
+            assert read_settings({name: value}).sources
 
 
 def test_every_page_that_the_program_names_exists() -> None:

@@ -26,6 +26,22 @@ if isinstance(answer, dict):
     answer = "\\n".join(f"{name}:{value}" for name, value in answer.items())
 print({True: "PONG" if words == ["PING"] else "OK"}.get(answer, answer))
 """
+# What the machine that runs tests has, or how fast it is, wakes nobody.
+QUIET = {
+    "OGEL_ALERT_DISK_FREE": "0",
+    "OGEL_ALERT_CACHE_HITS": "0",
+    "OGEL_ALERT_CONNECTIONS": "1",
+    "OGEL_SLO_API_P95_MS": "600000",
+    "OGEL_SLO_API_P99_MS": "600000",
+    "OGEL_SLO_DATABASE_P95_MS": "600000",
+    "OGEL_SLO_QUEUE_P95_SECONDS": "86400",
+    "OGEL_SLO_ERRORS": "0.5",
+    "OGEL_SLO_UPTIME": "0.5",
+    "OGEL_SLO_DELIVERED": "0.5",
+}
+# The last look of a page, and how both looks end.
+MENDED = "ogel alerts  # nothing"
+ENDS = {"ogel alerts": 1, MENDED: 0}
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 
@@ -55,6 +71,15 @@ def follow(page: str, reading: Reading, at: Path, ogel: Ogel) -> list[str]:
         reading.follow(RUNBOOKS / page, terminal)
     said = tools / "said"
     return said.read_text().splitlines() if said.exists() else []
+
+
+def restart(ogel: Ogel, at: Path, **changed: str) -> None:
+    """With other settings, inside of the container, too; one that does not run is started."""
+    if ogel.process is not None:
+        ogel.terminate()
+    ogel.environment |= changed
+    deploy(at, ogel.environment)
+    ogel.start()
 
 
 def check_alerts(api: Client) -> None:

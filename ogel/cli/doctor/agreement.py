@@ -159,10 +159,3 @@ def _railway(patient: Patient) -> Iterator[Finding]:
             f"OGEL_DATA_DIR ({settings.data_dir}) is on no volume: what is kept there is gone at the next deployment",
             "set DATABASE_URL, REDIS_URL and STORAGE_BACKEND, or mount a volume and set OGEL_DATA_DIR to it",
         )
-    for field in ("database_url", "redis_url", "mongo_url"):
-        if ".proxy.rlwy.net" in (getattr(settings, field) or ""):
-            yield ill(
-                SUBJECT,
-                f"{patient.variable(field)} leads through Railway's public proxy: slower, paid for, and open to all",
-                "use the service's private URL (…railway.internal)",
-            )

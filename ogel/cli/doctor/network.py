@@ -21,6 +21,7 @@ def public_hops(patient: Patient) -> Sequence[Finding]:
             SUBJECT,
             f"{each.variable or each.name} leads to {each.places[0][0]}, which is public: billed as egress, and slower",
             "`ogel network plan` says what it would be",
+            "private-network.md",
         )
         for each in servers
         if each.is_public_hop
