@@ -123,6 +123,7 @@ def test_a_project_is_moved_inside_and_back(shop: Shop, operator: Operator) -> N
         "API_URL": "http://${{api.RAILWAY_PRIVATE_DOMAIN}}:${{api.PORT}}/v1",
     }
     assert "railway ssh --service studio -- getent ahosts postgres.railway.internal" in applied.out
+    assert "railway ssh --service api -- ogel network check" in applied.out  # it has it from what is shared
     assert [each.split(" undo_")[0] for each in shop.production.commits] == ["ogel network apply"]
     assert len(shop.studio.deployments) == 1
     assert "nothing is to be moved" in operator("plan").out

@@ -65,6 +65,8 @@ class NetworkProber:
             return replace(found, error=str(error))
         except TimeoutError:
             return replace(found, error=f"no answer within {PROBE_SECONDS:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the others are shown; it may hold secrets
+            return replace(found, error=f"it could not be asked: {type(error).__name__}")
 
     async def _spoken_to(self, server: NamedServer, found: Probed, names: Resolved) -> Probed:
         pinned: Sequence[str] = ()

@@ -75,4 +75,5 @@ def command(
     click.secho(f"written as {undo.id}; back: ogel network rollback --undo {undo.id}", bold=True)
     instances = found.view.instances
     hosts = {each.owner: instances[each.target].private_domain or "" for each in found.plan.moves}
-    show_verification(found.view, [each.owner for each in found.plan.moves], hosts)
+    changed = [*(each.owner for each in found.plan.moves), *(each.owner for each in found.plan.follows)]
+    show_verification(found.view, changed, hosts)

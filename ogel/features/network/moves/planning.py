@@ -18,7 +18,6 @@ from ogel.runtime.railway import Instance
 _HTTP = {"http": "http", "https": "http", "ws": "ws", "wss": "ws"}
 _STANDARD = ("DATABASE_URL", "DATABASE_UNPOOLED_URL", "REDIS_URL", "MONGO_URL", "MYSQL_URL")
 _SAME_SCHEME = {"postgres": "postgresql", "valkey": "redis"}
-_NO_TCP = "names of the edge carry HTTP only"
 _FINGERPRINT_LENGTH = 12
 
 
@@ -65,6 +64,7 @@ class Left(Struct, frozen=True):
 class Follows(Struct, frozen=True):
     """A variable that need not be written: what it refers to is moved."""
 
+    owner: str | None
     service: str
     name: str
 
@@ -119,16 +119,32 @@ class _Planning:
     def _look_at(self, key: Key) -> None:
         service, name = self._view.name_of(key[0]), key[1]
         after = self._view.render(key, self._written(key), self._changed)
-        if after is not None and not self._spots(after):
-            self._follows.append(Follows(service, name))
-            return
         found = self._spots(self._rendered(key))
+        if after is not None and not self._spots(after):
+            self._follow(key, found[0])
+            return
         try:
             if f"{service}.{name}" in self._without:
                 raise _Stays("you said so")
             self._move(key, found)
         except _Stays as error:
             self._left.append(Left(service, name, ", ".join(each.address for each in found), str(error)))
+
+    def _follow(self, key: Key, spot: Spot) -> None:
+        """Nothing is to be written, save the port of a host that stands by itself."""
+        service, name = self._view.name_of(key[0]), key[1]
+        if f"{service}.{name}" in self._without:
+            reason = "you said so, and it refers to what is moved: leave that, too"
+            self._left.append(Left(service, name, spot.address, reason))
+            return
+        self._follows.append(Follows(key[0], service, name))
+        if not spot.alone or spot.port is not None:
+            return
+        for beside, port in self._ports_beside(key, spot):
+            pair = key[0], beside
+            if self._view.render(pair, self._written(pair), self._changed) == str(port):
+                whole = msgspec.structs.replace(spot, port=port)
+                self._write_port(pair, whole, self._destination(whole), name)
 
     def _move(self, key: Key, found: Sequence[Spot]) -> None:
         text = self._rendered(key)
@@ -144,7 +160,7 @@ class _Planning:
             return
         destinations = [self._destination(spot) for spot in found]
         target = destinations[0].instance
-        referred = self._reference(key, target, text, found, destinations)
+        referred = self._reference(target, text, found, destinations)
         if referred is not None:
             self._moves[key] = self._made(key, referred, found, target, referred, _note(found, target))
             return
@@ -196,35 +212,43 @@ class _Planning:
         owner, name = key
         if not _is_proxy(spot):
             self._destination(spot)
-        variables = self._view.variables[owner]
-        for beside in ports_beside(name):
-            port = variables.get(beside)
-            text = port.rendered.strip() if port is not None else ""
-            if text.isdigit() and self._view.destination(spot.host, int(text)) is not None:
-                break
-        else:
+        beside, port = next(self._ports_beside(key, spot), (None, 0))
+        if beside is None:
             here = ", ".join(ports_beside(name))
             raise _Stays(
                 f"its port is not known: no variable beside it ({here}) names one of a proxy in this environment"
             )
-        whole = msgspec.structs.replace(spot, port=int(text))
+        if f"{self._view.name_of(owner)}.{beside}" in self._without:
+            raise _Stays(f"you said so of {beside}, which has its port")
+        whole = msgspec.structs.replace(spot, port=port)
         destination = self._destination(whole)
-        target, private_port = destination.instance, str(destination.port)
-        host = f"${{{{{target.name}.RAILWAY_PRIVATE_DOMAIN}}}}"
-        for each, after, pair in ((key, host, beside), ((owner, beside), private_port, name)):
-            made = self._made(each, after, [whole], target, after, f"goes with {pair}")
-            self._moves[each] = msgspec.structs.replace(made, pair=pair)
+        host = f"${{{{{destination.instance.name}.RAILWAY_PRIVATE_DOMAIN}}}}"
+        made = self._made(key, host, [whole], destination.instance, host, f"goes with {beside}")
+        self._moves[key] = msgspec.structs.replace(made, pair=beside)
+        self._write_port((owner, beside), whole, destination, name)
+
+    def _ports_beside(self, key: Key, spot: Spot) -> Iterator[tuple[str, int]]:
+        """Variables of the same owner that name the port of a proxy with this host, and which."""
+        variables = self._view.variables[key[0]]
+        for name in ports_beside(key[1]):
+            text = variables[name].rendered.strip() if name in variables else ""
+            if text.isdigit() and self._view.destination(spot.host, int(text)) is not None:
+                yield name, int(text)
+
+    def _write_port(self, key: Key, spot: Spot, destination: Destination, host: str) -> None:
+        port = str(destination.port)
+        made = self._made(key, port, [spot], destination.instance, port, f"goes with {host}")
+        self._moves[key] = msgspec.structs.replace(made, pair=host)
 
     def _reference(
         self,
-        key: Key,
         target: Instance,
         text: str,
         found: Sequence[Spot],
         destinations: Sequence[Destination],
     ) -> str | None:
         """One to a variable of the target that says the same, and perhaps what is to stand behind it."""
-        if len(found) != 1 or found[0].begin != 0 or _HTTP.get(found[0].scheme or ""):
+        if len(found) != 1 or found[0].begin != 0 or found[0].scheme in _HTTP:
             return None
         [spot] = found
         variables = self._view.variables.get(target.service_id, {})
@@ -234,9 +258,9 @@ class _Planning:
         wanted = _replaced(text, found, [self._private(spot, destinations[0])])
         for name in names:
             known = variables[name].rendered
-            same, rest = _begins_with(wanted, known)
-            if same and "://" in known:
-                return f"${{{{{target.name}.{name}}}}}{rest}"
+            behind = _behind(wanted, known)
+            if behind is not None:
+                return f"${{{{{target.name}.{name}}}}}{behind}"
         return None
 
     def _standard(self, target: Instance, spot: Spot) -> str:
@@ -247,7 +271,8 @@ class _Planning:
             if known is not None and urlsplit(known.rendered).scheme.partition("+")[0] == scheme:
                 return f"${{{{{target.name}.{name}}}}}"
         raise _Stays(
-            f"{_NO_TCP}, so that it never led to {target.name}; nothing there says what it should be"
+            "names of the edge carry HTTP only, so that it never led to"
+            f" {target.name}; nothing there says what it should be"
         )
 
     def _private(self, spot: Spot, destination: Destination) -> tuple[str, str]:
@@ -340,13 +365,15 @@ def _replaced(text: str, found: Sequence[Spot], parts: Sequence[tuple[str, str]]
     return "".join([*pieces, text[at:]])
 
 
-def _begins_with(wanted: str, known: str) -> tuple[bool, str]:
-    """Whether a URL is that one, or that one with options behind it."""
+def _behind(wanted: str, known: str) -> str | None:
+    """The options that one URL has behind the other one; None: it is another one."""
+    if "://" not in known:
+        return None
     for url in (known, known.replace("postgresql://", "postgres://", 1)):
         rest = wanted.removeprefix(url)
-        if url and rest != wanted and (not rest or (rest.startswith("?") and "?" not in url)):
-            return True, rest
-    return wanted == known, ""
+        if rest != wanted and (not rest or (rest.startswith("?") and "?" not in url)):
+            return rest
+    return None
 
 
 def _is_proxy(spot: Spot) -> bool:

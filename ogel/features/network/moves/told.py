@@ -8,12 +8,15 @@ import re
 _BUILT_IN = re.compile(
     r"(NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|REACT_APP|VITE|GATSBY|VUE_APP|NG_APP|STORYBOOK|PUBLIC)_"
 )
-_REASONS = (
+_ALWAYS = (
     (
         re.compile(r"(^|_)PUBLIC(_|$)"),
         "its name says that it is public",
     ),
     (re.compile(r"EXTERNAL"), "its name says that it is for outside"),
+)
+# Of names on the web: a server of another kind is called so, too.
+_OF_HTTP = (
     (re.compile(r"REDIRECT|CALLBACK|RETURN_TO|SUCCESS_URL|CANCEL_URL"), "other sites send browsers there"),
     (
         re.compile(r"ORIGIN|CORS|ALLOWED_HOST|TRUSTED_HOST|ALLOW_LIST"),
@@ -39,11 +42,11 @@ _REASONS = (
 
 
 def told_outside(name: str, http: bool) -> str | None:
-    """Why the variable is left as it is; None: by its name it is not. The last of the reasons is one of web pages."""
+    """Why the variable is left as it is; None: by its name it is not. `http`: it names something on the web."""
     upper = name.upper()
     if _BUILT_IN.match(upper):
         return "it is built into what browsers get"
-    reasons = _REASONS if http else _REASONS[:2]
+    reasons = (*_ALWAYS, *_OF_HTTP) if http else _ALWAYS
     return next((reason for pattern, reason in reasons if pattern.search(upper)), None)
 
 

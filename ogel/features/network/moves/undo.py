@@ -77,9 +77,17 @@ class UndoFiles:
             (self._folder / f"{undo.id}{_SUFFIX}").unlink()
 
     def of(self, environment_id: str) -> Sequence[Undo]:
-        """Newest first. Raises ConfigError for one that cannot be read."""
-        found = [self._read(path) for path in self._folder.glob(f"*{_SUFFIX}")]
+        """Newest first. Raises ConfigError when there is none, and one that cannot be read: it may be of this one."""
+        found: list[Undo] = []
+        unreadable: list[ConfigError] = []
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            try:
+                found.append(self._read(path))
+            except ConfigError as error:
+                unreadable.append(error)
         mine = [each for each in found if each.environment_id == environment_id]
+        if unreadable and not mine:
+            raise unreadable[0]
         return sorted(mine, key=lambda each: (each.at, each.id), reverse=True)
 
     def _read(self, path: Path) -> Undo:

@@ -99,6 +99,26 @@ def test_host_and_port_move_together() -> None:
     assert after(project, "REDISHOST") == "redis.railway.internal"
 
 
+def test_a_port_moves_with_a_host_that_follows() -> None:
+    project = view(
+        shared={"PG_HOST": "maglev.proxy.rlwy.net", "PG_PORT": "20105"},
+        studio={"POSTGRES_HOST": "${{shared.PG_HOST}}", "POSTGRES_PORT": "20105"},
+        api={"POSTGRES_HOST": "${{shared.PG_HOST}}", "POSTGRES_PORT": "${{shared.PG_PORT}}"},
+    )
+    assert moved(plan(project)) == {
+        "shared.PG_HOST": "${{Postgres.RAILWAY_PRIVATE_DOMAIN}}",
+        "shared.PG_PORT": "5432",
+        "studio.POSTGRES_PORT": "5432",
+    }
+    assert (after(project, "POSTGRES_HOST"), after(project, "POSTGRES_PORT")) == (
+        "postgres.railway.internal",
+        "5432",
+    )
+    assert after(project, "POSTGRES_PORT", "api") == "5432"
+    kept = plan(project, without=["shared.PG_PORT", "studio.POSTGRES_HOST"])
+    assert "you said so of PG_PORT" in left(kept)["shared.PG_HOST"]
+
+
 def test_http_moves_where_its_port_is_known() -> None:
     written = {"API_URL": f"https://{API['api']}/v1?x=1", "SOCKET": f"wss://{API['api']}/ws"}
     [why] = {*left(plan(view(studio=written, api={}, domains=API))).values()}
@@ -184,6 +204,7 @@ def test_what_refers_to_what_is_moved_follows() -> None:
     )
     found = plan(project)
     assert moved(found) == {"shared.DB": "${{Postgres.DATABASE_URL}}"}
+    assert "leave that, too" in left(plan(project, without=["api.DB"]))["api.DB"]
     assert [f"{each.service}.{each.name}" for each in found.follows] == [
         "api.DB",
         "studio.A_URL",
