@@ -101,7 +101,7 @@ def _costs(view: View, egress: Egress) -> list[str]:
         sent = ", ".join(f"{view.name_of(id)} {gb:.2f} GB" for id, gb in egress.gb.items())
         lines.append(
             f"sent to the public network in {DAYS} days: {sent}; that is ${egress.dollars:.2f}, and at most what is"
-            " saved: it counts whatever else they send there"
+            " saved of it: it counts whatever else they send there, and not what their callers send"
         )
     return lines
 

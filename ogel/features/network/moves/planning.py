@@ -205,7 +205,7 @@ class _Planning:
             return f"it is in the environment {there}, which the private network does not reach"
         if spot.port is None and _is_proxy(spot):
             return "it has no port, and proxies are told apart by theirs"
-        return "it is none of this environment's: what is in another project cannot become private"
+        return "it is none of this environment's: what is in another one, or another project, cannot become private"
 
     def _move_pair(self, key: Key, spot: Spot) -> None:
         """A host alone, whose port has a variable of its own."""

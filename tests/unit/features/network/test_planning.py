@@ -183,7 +183,7 @@ def test_what_stays_says_why() -> None:
     )
     why = left(plan(project, without=["shared.KEPT", "studio.TOLD"]))
     expected = {
-        "studio.OTHERS": "another project",
+        "studio.OTHERS": "none of this environment's",
         "studio.NO_PORT": "it has no port",
         "studio.STAGING": "the environment staging",
         "studio.ALONE_HOST": "ALONE_PORT, ALONE_HOST_PORT",
