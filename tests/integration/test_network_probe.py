@@ -198,17 +198,19 @@ def test_pgbouncer_is_known_by_what_it_refuses(database_url: str) -> None:
 @pytest.mark.skipif(
     shutil.which("pgbouncer") is None, reason="SKIPPED: no pgbouncer (Debian: apt install pgbouncer)"
 )
-@pytest.mark.parametrize("mode", ["session", "transaction"])
-def test_the_real_pgbouncer(servers: Servers, database_url: str, tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "tls"), [("session", "disable"), ("transaction", "require")])
+def test_the_real_pgbouncer(servers: Servers, database_url: str, tmp_path: Path, mode: str, tls: str) -> None:
     url, port = urlsplit(database_url), free_port()
+    certificate, key = make_certificate(tmp_path, "db.test")
     user = f'"{url.username}" "{url.password or ""}"\n'
     (tmp_path / "users").write_text(user)
     (tmp_path / "ini").write_text(
         f"[databases]\n* = host=127.0.0.1 port={url.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
         f"auth_type = plain\nauth_file = {tmp_path}/users\npool_mode = {mode}\nunix_socket_dir =\n"
         f"ignore_startup_parameters = extra_float_digits\n"
+        f"client_tls_sslmode = {tls}\nclient_tls_cert_file = {certificate}\nclient_tls_key_file = {key}\n"
     )
-    for path in (tmp_path, tmp_path / "users", tmp_path / "ini", *tmp_path.parents[:2]):
+    for path in (tmp_path, *tmp_path.iterdir(), *tmp_path.parents[:2]):
         path.chmod(0o755)
     command = ["pgbouncer", "-q", "-u", "nobody", str(tmp_path / "ini")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
@@ -217,7 +219,7 @@ def test_the_real_pgbouncer(servers: Servers, database_url: str, tmp_path: Path,
             found = eventually(lambda: _answered(through), 5, "pgbouncer")
         finally:
             running.kill()
-    assert is_measured(found) and found.pooler == "PgBouncer"
+    assert is_measured(found) and (found.pooler, found.tls) == ("PgBouncer", tls == "require")
 
 
 def _answered(url: str) -> Probed | None:

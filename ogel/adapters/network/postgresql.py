@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,7 @@ APPLICATION = "ogel-network"
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 2.0
 _PROTOCOL = 196608  # 3.0
+_ASKS_FOR_TLS = (8).to_bytes(4) + (80877103).to_bytes(4)
 _MOST_BYTES = 8192
 
 
@@ -80,18 +82,28 @@ async def _pooler(connection: AsyncConnection[tuple[object, ...]], host: str, po
     return "a pooler"
 
 
+def _anybody() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 async def _refuses_parameters(host: str, port: int) -> bool:
     body = _PROTOCOL.to_bytes(4) + b"user\0ogel\0database\0ogel\0ogel.network\x001\0\0"
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
             try:
+                writer.write(_ASKS_FOR_TLS)
+                if await reader.readexactly(1) == b"S":
+                    # To whom is of no matter: nothing is said that anybody might not hear.
+                    await writer.start_tls(_anybody())
                 writer.write((len(body) + 4).to_bytes(4) + body)
                 said = await reader.read(_MOST_BYTES)
             finally:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
-    except (TimeoutError, OSError):
+    except (TimeoutError, OSError, EOFError):
         return False
     return said.startswith(b"E") and b"unsupported startup parameter" in said
