@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -76,7 +74,7 @@ class Suite:
         self._folder = folder
         self._running = stack.enter_context(ExitStack())
         self._deployments = 0
-        self.net = stack.enter_context(Railnet(folder, SERVICES, [PROXY]))
+        self.net = stack.enter_context(Railnet(SERVICES, [PROXY]))
         self._receiver = stack.enter_context(Receiver())
         self.project(database_url, redis_url)
         database, redis = _dial(database_url), _dial(redis_url)
@@ -124,18 +122,18 @@ class Suite:
 
     def _started(self, name: str, *arguments: str) -> Ogel:
         log = self._folder / f"{name}-{self._deployments}.log"
-        made = Ogel(*arguments, log=log, python=self.net.python(name), **self.variables(name))
+        program = self.net.program(name)
+        made = Ogel(program, *arguments, log=log, module="-c", **self.variables(name))
         listener = socket.create_server(("127.0.0.1", made.port))
         self._running.enter_context(Way(listener, self.net.dial(name, made.port)))
         return self._running.enter_context(made)
 
     def checked(self, name: str) -> tuple[int, Mapping[str, Any]]:
         """From inside, as `railway ssh --service NAME -- ogel network check` asks it."""
-        command = [self.net.python(name), "-m", "ogel", "network", "check", "--json"]
         environment = {**self.api.environment, **self.variables(name)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        done = ogel(self.net.program(name), "network", "check", "--json", module="-c", **environment)
+        assert done.out, done.err
+        return done.code, json.loads(done.out)
 
     def everything_arrived(self) -> None:
         ids = set(self.publisher.accepted)
@@ -200,21 +198,19 @@ def test_a_suite_is_moved_inside_and_back_and_loses_nothing(suite: Suite, tmp_pa
     suite.everything_arrived()
 
 
-def test_what_is_wrong_inside_is_said_of_each(tmp_path: Path) -> None:
+def test_what_is_wrong_inside_is_said_of_each() -> None:
     """A service that listens on IPv4 alone, a name that nobody has, a CNAME that leads outside."""
     if missing := why_not():
         pytest.skip(f"SKIPPED: {missing}")
     aliases = {"db.example.test": PROXY}
-    with Railnet(tmp_path, ["api", "old"], [PROXY], aliases) as net:
+    with Railnet(["api", "old"], [PROXY], aliases) as net:
         old = net.listen("old", 3000, "0.0.0.0", family=socket.AF_INET)
         hosts = ("old.railway.internal", "gone.railway.internal", "db.example.test")
         upstreams = ",".join(f"/{host.partition('.')[0]}=http://{host}:3000" for host in hosts)
-        environment = {**os.environ, "OGEL_UPSTREAMS": upstreams, "COLUMNS": "80"}
-        command = [net.python("api"), "-m", "ogel", "network", "check"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = ogel(net.program("api"), "network", "check", module="-c", OGEL_UPSTREAMS=upstreams)
         old.close()
-    said = " ".join(done.stdout.split())
-    assert done.returncode == 1, done
+    said = " ".join(done.out.split())
+    assert done.code == 1, done
     assert "upstream /old did not answer: Connection refused; it must listen on that port, and on ::" in said
     assert "upstream /gone did not answer: its name cannot be looked up: Name or service not known" in said
     assert f"public hop: OGEL_UPSTREAMS leads to db.example.test:3000 ({PROXY})" in said

@@ -30,13 +30,16 @@ class Finished:
     err: str
 
 
-def ogel(*arguments: str, at: Path | None = None, **settings: str) -> Finished:
-    """A process of its own, in a directory and with settings of the test's own, none of the developer's."""
+def ogel(*arguments: str, at: Path | None = None, module: str = "ogel", **settings: str) -> Finished:
+    """
+    A process of its own, in a directory and with settings of the test's own, none of the developer's. `module`: another
+    one, where processes can be forked.
+    """
     environment = _environment(settings)
     if not can_fork(environment):
         return _fresh(arguments, at, environment)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        running = Forked(arguments, environment, out.fileno(), err.fileno(), at)
+        running = Forked(arguments, environment, out.fileno(), err.fileno(), at, module)
         try:
             code = running.wait(SECONDS)
         finally:

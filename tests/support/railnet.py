@@ -27,6 +27,15 @@ NETWORK = "fd5a:7261:696c"  # the private one
 _PUBLIC = "2001:db8:6f67::1"  # of documentation: nobody's
 _NAME_SERVER = "fd12::10"
 _NEW_NAMESPACE = 0x40000000  # CLONE_NEWNET
+_NEW_MOUNTS = 0x20000  # CLONE_NEWNS
+_BIND, _OF_OURS_ALONE = 0x1000, 0x4000 | 0x40000  # MS_BIND; MS_REC and MS_PRIVATE
+_INSIDE = """
+import runpy, sys
+from tests.support.railnet import move_in
+move_in("{namespace}")
+sys.argv[0] = "ogel"
+runpy.run_module("ogel", run_name="__main__")
+"""
 _AAAA, _CNAME, _IN = 28, 5, (1).to_bytes(2)
 _CHUNK = 65_536
 Done = TypeVar("Done")
@@ -52,10 +61,7 @@ class Railnet:
     `aliases` others that stand for these.
     """
 
-    def __init__(
-        self, folder: Path, names: Sequence[str], public: Sequence[str], aliases: Mapping[str, str] = {}
-    ) -> None:
-        self._folder = folder
+    def __init__(self, names: Sequence[str], public: Sequence[str], aliases: Mapping[str, str] = {}) -> None:
         self._label = f"ogel-{os.getpid()}"
         self._addresses = {name: f"{NETWORK}::{place + 16:x}" for place, name in enumerate(names)}
         zone = {f"{name}.railway.internal": address for name, address in self._addresses.items()}
@@ -87,12 +93,9 @@ class Railnet:
     ) -> None:
         self._stack.close()
 
-    def python(self, name: str) -> str:
-        """A program that is Python inside the service."""
-        path = self._folder / f"python-in-{name}"
-        path.write_text(f'#!/bin/sh\nexec ip netns exec {self._label}-{name} {sys.executable} "$@"\n')
-        path.chmod(0o755)
-        return str(path)
+    def program(self, name: str) -> str:
+        """What a forked process is to be (`-c`) that is `ogel` inside the service."""
+        return _INSIDE.format(namespace=f"{self._label}-{name}")
 
     def listen(
         self,
@@ -155,8 +158,7 @@ class Railnet:
         def run() -> None:
             try:
                 with open(f"/run/netns/{self._label}-{name}", "rb") as namespace:
-                    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NAMESPACE):
-                        raise OSError(ctypes.get_errno(), "setns")
+                    _checked(ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NAMESPACE))
                 done.append(act())
             except Exception as error:  # noqa: BLE001 - raised where it was asked for
                 failed.append(error)
@@ -167,6 +169,23 @@ class Railnet:
         if failed:
             raise failed[0]
         return done[0]
+
+
+def move_in(namespace: str) -> None:
+    """This process, as `ip netns exec` does it: with the network, the name servers and the hosts of that namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/run/netns/{namespace}", "rb") as file:
+        _checked(libc.setns(file.fileno(), _NEW_NAMESPACE))
+    _checked(libc.unshare(_NEW_MOUNTS))
+    _checked(libc.mount(b"none", b"/", None, _OF_OURS_ALONE, None))
+    for name in ("resolv.conf", "hosts"):
+        ours = f"/etc/netns/{namespace}/{name}".encode()
+        _checked(libc.mount(ours, f"/etc/{name}".encode(), None, _BIND, None))
+
+
+def _checked(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 class Way(ServerInThread):
