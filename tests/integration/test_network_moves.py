@@ -368,6 +368,19 @@ def test_a_service_whose_variables_may_not_be_seen_is_a_note(
     assert any("were not seen" in each for each in found["notes"])
 
 
+def test_a_commit_that_railway_refuses_leaves_a_way_back(
+    shop: Shop, server: RailwayServer, operator: Operator
+) -> None:
+    before = shop.values
+    server.misbehave(status=429, headers={"Retry-After": "7"}, when="mutation CommitStaged")
+    refused = operator("apply", "--yes")
+    assert refused.code == 2 and "enough requests" in refused.err
+    assert "not all of it was done; `ogel network rollback --undo undo_" in refused.out
+    assert shop.production.staged["services"]
+    assert operator("rollback", "--yes").code == 0
+    assert (shop.values, shop.production.staged) == (before, {})
+
+
 def test_machines_are_told_in_one_document(shop: Shop, operator: Operator) -> None:
     assert "--json asks nothing" in operator("apply", "--json").err
     applied = json.loads(operator("apply", "--yes", "--json").out)

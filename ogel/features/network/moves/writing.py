@@ -11,7 +11,7 @@ from ogel.features.network.moves.planning import Plan
 from ogel.features.network.moves.undo import Change, Undo, UndoFiles
 from ogel.features.network.moves.view import SHARED, Key
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, NotFound, OgelError
 from ogel.kernel.ids import new_id
 from ogel.runtime.railway import Railway, VariableChange
 
@@ -86,7 +86,13 @@ class Writing:
         )
         self._told(f"what they are now is kept in {self._undo.write(undo)}")
         message = f"ogel network apply {undo.id}: {_count(changes)} to the private network"
-        await self._write({_key(each): each.after for each in changes}, changes, message, options)
+        try:
+            await self._write({_key(each): each.after for each in changes}, changes, message, options)
+        except OgelError:
+            self._told(
+                f"not all of it was done; `ogel network rollback --undo {undo.id}` takes back what was"
+            )
+            raise
         return undo
 
     async def rollback(self, undo: Undo, only: str | None, options: Options) -> TakenBack:
