@@ -64,11 +64,13 @@ def _settings() -> Settings:
 def _asked(settings: Settings) -> Checked:
     from ogel.adapters.databases.addresses import check_host
     from ogel.adapters.network import NetworkProber
+    from ogel.environ import secrets_of
     from ogel.features.network.checking import check
     from ogel.platform.named_servers import named_servers
     from ogel.runtime.log.setup import configure_logging
+    from ogel.runtime.secrets.scrub import Scrubber
 
-    configure_logging("error", sys.stderr)
+    configure_logging("error", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))
 
     async def registered() -> Sequence[NamedServer]:
         if settings.database_url is None:
@@ -108,7 +110,7 @@ def _say_public(each: Probed) -> None:
 
 def _hint(each: Probed) -> str:
     """Of what is usually wrong where a private name is known, and nobody is met there."""
-    if each.host.endswith(PRIVATE_SUFFIX) and each.error == os.strerror(errno.ECONNREFUSED):
+    if each.host.endswith(PRIVATE_SUFFIX) and os.strerror(errno.ECONNREFUSED) in (each.error or ""):
         return "; it must listen on that port, and on :: (0.0.0.0 alone is IPv4)"
     return ""
 
