@@ -180,7 +180,7 @@ def test_what_others_have_staged_is_shown_and_not_made_real(shop: Shop, operator
     shop.production.stage({"services": {shop.api.service_id: of_api}}, merge=True)
     refused = operator("apply", "--yes")
     assert refused.code == 1 and shop.values == before
-    assert "api.SECRET_OF_OTHERS" in refused.err and "source" in refused.err and "s3cret" not in refused.err
+    assert "api.SECRET_OF_OTHERS, services.api.source" in refused.err and "s3cret" not in refused.err
     assert operator("apply", "--yes", "--with-staged").code == 0
     assert shop.values["api"]["SECRET_OF_OTHERS"] == "s3cret-of-others"
 

@@ -10,12 +10,11 @@ from msgspec import Struct
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.network.place import PRIVATE_SUFFIX
-from ogel.runtime.network.probing import PROBE_SECONDS, Probed, Prober
+from ogel.runtime.network.probing import Probed, Prober
 from ogel.runtime.network.server import NamedServer
 
 # Registered databases are read before they are probed, while the others are.
 REGISTRY_SECONDS = 4.0
-SECONDS = REGISTRY_SECONDS + PROBE_SECONDS
 MOST_SERVERS = 200
 
 # Registered databases: none of them is in the settings. Raises OgelError.
@@ -40,7 +39,7 @@ class Checked(Struct, frozen=True):
 
 
 async def check(named: Sequence[NamedServer], registered: Registered, prober: Prober) -> Checked:
-    """Within REGISTRY_SECONDS and PROBE_SECONDS."""
+    """Within REGISTRY_SECONDS and the PROBE_SECONDS of one probe."""
     notes: list[str] = []
 
     async def probed(servers: Sequence[NamedServer]) -> list[Probed]:

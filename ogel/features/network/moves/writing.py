@@ -114,7 +114,7 @@ class Writing:
         ]
         if options.force:
             changed = []
-        await self._unstage(already, options)
+        await self._unstage(already)
         if back:
             message = f"ogel network rollback {undo.id}: {_count(back)} as before"
             await self._write({_key(each): each.before for each in back}, back, message, options)
@@ -142,7 +142,7 @@ class Writing:
         if other := [each for each in changes if now.get(_key(each)) != values[_key(each)]]:
             raise Conflict(f"Railway has committed, and does not show it: {_names(other)}. Look at them.")
 
-    async def _unstage(self, changes: Sequence[Change], options: Options) -> None:
+    async def _unstage(self, changes: Sequence[Change]) -> None:
         """An apply that ended before its commit has left these staged."""
         staged = await self._staged()
         ours = [each for each in changes if staged.get(_key(each)) == each.after]
@@ -167,7 +167,7 @@ class Writing:
         names = [key for key in staged if key not in mine]
         elsewhere = await self._railway.staged_elsewhere(self._place.environment_id)
         if (names or elsewhere) and not options.with_staged:
-            listed = ", ".join(filter(None, [self._named(names), ", ".join(elsewhere[:_MOST_NAMED])]))
+            listed = ", ".join(filter(None, [self._named(names), _listed([*map(self._readable, elsewhere)])]))
             raise Conflict(
                 f"Somebody has staged changes, which a commit makes real too: {listed}. Commit or discard them in"
                 " Railway first, or say --with-staged."
@@ -187,6 +187,10 @@ class Writing:
             )
             found |= {(owner, name): value for name, value in values.items()}
         return found
+
+    def _readable(self, path: str) -> str:
+        """`services.api.source` for the path that has the service's id."""
+        return ".".join(self._place.services.get(part, part) for part in path.split("."))
 
     def _named(self, keys: Sequence[Key]) -> str:
         names = [
