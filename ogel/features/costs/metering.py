@@ -17,6 +17,8 @@ _LATE = 1.5
 # does not make a service free. Where more are missing, nothing ran.
 _FILLED = 3.5
 _MINUTE, _DAY = 60.0, 86_400.0
+# No service holds as much, in GB or vCPUs, or sends as much.
+_MOST = 1e9
 # Seconds since 1970, and what was measured then, if anything.
 Known = tuple[float, float | None]
 
@@ -54,7 +56,7 @@ class Stretch(NamedTuple):
 
 
 def in_order(points: Iterable[Point]) -> list[Known]:
-    """By time; of several at one time the last. What cannot be a measurement (negative, NaN) says nothing."""
+    """By time; of several at one time the last. What cannot be a measurement (negative, NaN, 1e300) says nothing."""
     return sorted({point.at.timestamp(): _sound(point.value) for point in points}.items())
 
 
@@ -139,7 +141,7 @@ def _between(
 
 
 def _sound(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) and value >= 0 else None
+    return value if value is not None and 0 <= value <= _MOST else None
 
 
 def _spacing(ordered: Sequence[Known]) -> float | None:

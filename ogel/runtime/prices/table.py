@@ -29,7 +29,7 @@ UNITS: Mapping[Resource, Unit] = {
 # Railway counts in GB of 1024³ bytes: its price of egress is by the KB, and 1024² of them are a GB.
 GB_BYTES = 1024**3
 _MOST_BYTES = 1024 * 1024
-_MOST = Decimal(10**9)
+_MOST = Decimal(10**6)
 _ENTRIES = ("resources", "plans", "stores")
 Entry = TypeVar("Entry", bound=Struct)
 
