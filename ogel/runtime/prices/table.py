@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -176,7 +175,8 @@ def _table(document: dict[str, Any], where: str, name: str) -> PriceTable:
     )
     for field, number in _numbers(table):
         most = _MOST if isinstance(number, Decimal) else _MOST_REQUESTS
-        if not (math.isfinite(number) and 0 <= number <= most):
+        # Decimals that are no numbers cannot be compared with any.
+        if not Decimal(number).is_finite() or not 0 <= number <= most:
             raise ConfigError(f"{where}: {field}: got {number}; it takes 0 to {most:,}")
     if table.month_minutes == 0:
         raise ConfigError(f"{where}: month_minutes: got 0; a month has some")
