@@ -134,11 +134,13 @@ def test_what_is_not_said_is_named(shop: Shop) -> None:
         answer["data"]["usage"] = [
             row for row in answer["data"]["usage"] if row["measurement"] != "CPU_USAGE"
         ]
-        answer["data"]["usage"][0]["value"] = -1.0
+        memory, egress = answer["data"]["usage"]
+        memory["value"], egress["value"] = -1.0, 1e300
 
     found = shop.read(edit=forgetful, when="query Usage")
     assert set(found.missing) == {
         "api, memory: Railway says -1.0",
+        "api, egress: Railway says 1e+300",
         "memory: Railway tells nothing of any service",
         "cpu: Railway tells nothing of any service",
         "volume: Railway tells nothing of any service",

@@ -12,11 +12,11 @@ from msgspec import Struct
 from ogel.features.costs.bill import Used
 from ogel.features.costs.from_metrics import BILLED, Found, Metrics, resource_of, service_name, together
 from ogel.features.costs.from_metrics import ORIGIN as METRICS
-from ogel.features.costs.money import ZERO, exact, tidy
+from ogel.features.costs.money import ZERO, exact, measured, tidy
 from ogel.features.costs.period import DAY, Period, calendar_month, minutes
 from ogel.features.costs.reading import Day, Reading, Workspace
 from ogel.runtime.prices.table import GB_BYTES, Resource
-from ogel.runtime.railway import Cause, Measurement, Project, Railway, RailwayError, Series, UsageOf
+from ogel.runtime.railway import Bucket, Cause, Measurement, Project, Railway, RailwayError, Series, UsageOf
 
 USAGE = "railway usage"
 BUCKETS = "railway bucket size"
@@ -139,8 +139,8 @@ class _Reader:
     def _used(self, told: UsageOf) -> Used | None:
         resource = resource_of(told.measurement)
         service = service_name(told.service_id, self._names)
-        quantity = exact(told.value)
-        if not quantity.is_finite() or quantity < 0:
+        quantity = measured(told.value)
+        if quantity is None:
             self._miss(f"{service}, {resource or told.measurement}: Railway says {told.value}")
             return None
         if resource is None:
@@ -201,11 +201,10 @@ class _Reader:
     def _buckets(self, since: datetime) -> list[Used]:
         """Railway tells how large they are now; that they had that size all the time is what can be said."""
         span = minutes(self._now - since)
-        sizes = [(bucket, bucket.size_bytes) for bucket in self._project.buckets]
         return [
-            Used(f"{bucket.name} (bucket)", "bucket", tidy(_whole_gb(size) * span), BUCKETS)
-            for bucket, size in sizes
-            if size is not None
+            Used(f"{bucket.name} (bucket)", "bucket", tidy(size * span), BUCKETS)
+            for bucket in self._project.buckets
+            if (size := _whole_gb(bucket)) is not None
         ]
 
     def _with_buckets(self, days: Sequence[Day]) -> list[Day]:
@@ -214,7 +213,7 @@ class _Reader:
 
     def _name_unmeasured_buckets(self) -> None:
         for bucket in self._project.buckets:
-            if bucket.size_bytes is None:
+            if _whole_gb(bucket) is None:
                 self._miss(f"{bucket.name} (bucket): Railway does not say how large it is")
 
     async def _estimated(self) -> Mapping[Resource, Decimal] | None:
@@ -226,8 +225,8 @@ class _Reader:
             return None
         expected: dict[Resource, Decimal] = {}
         for each in told:
-            resource, value = resource_of(each.measurement), exact(each.value)
-            if resource is not None and value.is_finite() and value >= 0:
+            resource, value = resource_of(each.measurement), measured(each.value)
+            if resource is not None and value is not None:
                 expected[resource] = expected.get(resource, ZERO) + value
         return expected
 
@@ -237,6 +236,7 @@ def _raise_if_hopeless(error: RailwayError, *others: Cause) -> None:
         raise error
 
 
-def _whole_gb(size_bytes: float) -> Decimal:
-    """As it is billed."""
-    return (exact(size_bytes) / GB_BYTES).to_integral_value(ROUND_CEILING)
+def _whole_gb(bucket: Bucket) -> Decimal | None:
+    """Its size, as it is billed."""
+    size = None if bucket.size_bytes is None else measured(bucket.size_bytes)
+    return None if size is None else (size / GB_BYTES).to_integral_value(ROUND_CEILING)

@@ -17,6 +17,8 @@ _LATE = 1.5
 # does not make a service free. Where more are missing, nothing ran.
 _FILLED = 3.5
 _MINUTE, _DAY = 60.0, 86_400.0
+# No service holds as much, in GB or vCPUs, or sends as much.
+_MOST = 1e9
 # Seconds since 1970, and what was measured then, if anything.
 Known = tuple[float, float | None]
 
@@ -54,7 +56,7 @@ class Stretch(NamedTuple):
 
 
 def in_order(points: Iterable[Point]) -> list[Known]:
-    """By time; of several at one time the last. What cannot be a measurement (negative, NaN) says nothing."""
+    """By time; of several at one time the last. What cannot be a measurement (negative, NaN, 1e300) says nothing."""
     return sorted({point.at.timestamp(): _sound(point.value) for point in points}.items())
 
 
@@ -71,31 +73,23 @@ def stretches(
     One for each point, and what is filled in between. `amounts`: each point has what there was in its interval (bytes
     sent), and not a level (memory, a disk).
     """
-    if not ordered:
-        return
-    # The last one has no next, and stands for as long as those before it did.
-    holds = last_holds = min(spacing, _spacing(ordered) or spacing)
-    if amounts:
-        # It has only what came until now.
-        left = until.timestamp() - ordered[-1][0]
-        last_holds = min(holds, left) if left > 0 else holds
-        ordered = _a_minute(ordered, spacing, holds, last_holds)
-    known = [(at, value) for at, value in ordered if value is not None]
-    asked = [at for at, value in ordered if value is None]
-    for (begin, value), (end, following) in pairwise(known):
-        gap = end - begin
-        if gap <= spacing * _LATE:
-            yield Stretch(begin, end, value)
+    intervals = _intervals(ordered, until.timestamp(), spacing, amounts)
+    unknown: list[Stretch] = []
+    last: Stretch | None = None
+    for each in intervals:
+        if each.value is None:
+            unknown.append(each)
             continue
-        yield Stretch(begin, begin + holds, value)
-        if gap <= spacing * _FILLED:
-            yield Stretch(begin + holds, end, (value + following) / 2, filled=True)
-        else:
-            yield from (Stretch(at, at + holds, None) for at in asked if begin < at < end)
-    if known:
-        last, value = known[-1]
-        yield Stretch(last, last + (last_holds if last == ordered[-1][0] else holds), value)
-        yield from _after(last, value, [at for at in asked if at > last], holds, spacing)
+        if last is not None:
+            yield from _between(last, each, unknown, spacing)
+        yield each
+        last, unknown = each, []
+    if last is not None and unknown:
+        # Of the last few intervals numbers are often not there yet.
+        few = unknown[-1].end - last.begin <= spacing * _FILLED
+        yield from (
+            (Stretch(each.begin, each.end, last.value, filled=True) for each in unknown) if few else unknown
+        )
 
 
 def metered(pieces: Iterable[Stretch], since: datetime, until: datetime) -> Metered:
@@ -118,27 +112,36 @@ def by_day(pieces: Iterable[Stretch], since: datetime, days: int) -> list[float]
     return sums
 
 
-def _after(
-    last: float, value: float, asked: Sequence[float], holds: float, spacing: float
-) -> Iterator[Stretch]:
-    """What has no number behind the last one that has: of the last few intervals it is often not there yet."""
-    few = bool(asked) and asked[-1] + holds - last <= spacing * _FILLED
-    for at in asked:
-        yield Stretch(at, at + holds, value if few else None, filled=few)
+def _intervals(ordered: Sequence[Known], until: float, spacing: float, amounts: bool) -> Iterator[Stretch]:
+    """What each point stands for: the time until the next, or where that is late, as long as others stand for."""
+    holds = min(spacing, _spacing(ordered) or spacing)
+    for place, (at, value) in enumerate(ordered):
+        if place + 1 < len(ordered):
+            following = ordered[place + 1][0]
+            end = following if following - at <= spacing * _LATE else at + holds
+        else:
+            # The last of amounts has only what came until now.
+            end = min(at + holds, until) if amounts and at < until else at + holds
+        yield Stretch(at, end, value * _MINUTE / (end - at) if amounts and value is not None else value)
 
 
-def _a_minute(ordered: Sequence[Known], spacing: float, holds: float, last_holds: float) -> list[Known]:
-    """Amounts, by the minute of their intervals."""
-    gaps = [after - before for (before, _), (after, _) in pairwise(ordered)]
-    seconds = [gap if gap <= spacing * _LATE else holds for gap in gaps] + [last_holds]
-    return [
-        (at, None if value is None else value * _MINUTE / each)
-        for (at, value), each in zip(ordered, seconds, strict=True)
-    ]
+def _between(
+    before: Stretch, after: Stretch, unknown: Sequence[Stretch], spacing: float
+) -> Iterable[Stretch]:
+    """The time between two intervals that have a number; in `unknown` are those that have none."""
+    if before.end >= after.begin:
+        return ()
+    if (
+        after.begin - before.begin <= spacing * _FILLED
+        and before.value is not None
+        and after.value is not None
+    ):
+        return (Stretch(before.end, after.begin, (before.value + after.value) / 2, filled=True),)
+    return unknown
 
 
 def _sound(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) and value >= 0 else None
+    return value if value is not None and 0 <= value <= _MOST else None
 
 
 def _spacing(ordered: Sequence[Known]) -> float | None:

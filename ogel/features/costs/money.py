@@ -8,6 +8,8 @@ from typing import TypeVar
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
+# GB-minutes, vCPU-minutes, bytes.
+_MOST = 1e18
 _MILLIONTH = Decimal("0.000001")
 Key = TypeVar("Key", bound=Hashable)
 
@@ -15,6 +17,11 @@ Key = TypeVar("Key", bound=Hashable)
 def exact(number: float) -> Decimal:
     """The number as it is written: 0.1 and not 0.1000000000000000055."""
     return Decimal(str(number))
+
+
+def measured(number: float) -> Decimal | None:
+    """None for what cannot have been measured: less than nothing, not a number, or more than there is anywhere."""
+    return exact(number) if 0 <= number <= _MOST else None
 
 
 def tidy(quantity: Decimal) -> Decimal:

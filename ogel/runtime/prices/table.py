@@ -29,7 +29,7 @@ UNITS: Mapping[Resource, Unit] = {
 # Railway counts in GB of 1024³ bytes: its price of egress is by the KB, and 1024² of them are a GB.
 GB_BYTES = 1024**3
 _MOST_BYTES = 1024 * 1024
-_MOST = Decimal(10**9)
+_MOST, _MOST_REQUESTS = 10**6, 10**12
 _ENTRIES = ("resources", "plans", "stores")
 Entry = TypeVar("Entry", bound=Struct)
 
@@ -174,8 +174,10 @@ def _table(document: dict[str, Any], where: str, name: str) -> PriceTable:
         {each: _entry(document, "stores", each, Store, where) for each in document["stores"]},
     )
     for field, number in _numbers(table):
-        if not (number.is_finite() and 0 <= number <= _MOST):
-            raise ConfigError(f"{where}: {field}: got {number}; it takes 0 to {_MOST:,f}")
+        most = _MOST if isinstance(number, Decimal) else _MOST_REQUESTS
+        # Decimals that are no numbers cannot be compared with any.
+        if not Decimal(number).is_finite() or not 0 <= number <= most:
+            raise ConfigError(f"{where}: {field}: got {number}; it takes 0 to {most:,}")
     if table.month_minutes == 0:
         raise ConfigError(f"{where}: month_minutes: got 0; a month has some")
     for resource, unit in UNITS.items():
@@ -199,11 +201,11 @@ def _converted(value: Any, kind: type[Value], where: str, field: str) -> Value:
         raise ConfigError(f"{where}: {field}{place.removesuffix('`')}: {what[0].lower()}{what[1:]}") from None
 
 
-def _numbers(table: PriceTable) -> Iterator[tuple[str, Decimal]]:
+def _numbers(table: PriceTable) -> Iterator[tuple[str, Decimal | int]]:
     yield "month_minutes", table.month_minutes
     for section in _ENTRIES:
         for name, entry in getattr(table, section).items():
             for field in entry.__struct_fields__:
                 value = getattr(entry, field)
                 if isinstance(value, Decimal | int):
-                    yield f"{section}.{name}.{field}", Decimal(value)
+                    yield f"{section}.{name}.{field}", value

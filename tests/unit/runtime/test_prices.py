@@ -73,6 +73,7 @@ def test_a_file_says_some_prices_otherwise(tmp_path: Path) -> None:
         ('{"resources": {"memory": {"dollars": "ten"}}}', "resources.memory.dollars: invalid decimal string"),
         ('{"resources": {"memory": {"dollars": -1}}}', "resources.memory.dollars: got -1; it takes 0 to"),
         ('{"resources": {"memory": {"dollars": "Infinity"}}}', "resources.memory.dollars: got Infinity"),
+        ('{"resources": {"memory": {"dollars": "sNaN"}}}', "resources.memory.dollars: got sNaN"),
         ('{"resources": {"memory": {"dollars": 1e300}}}', "resources.memory.dollars: got"),
         ('{"resources": {"memory": {"dollars": NaN}}}', "NaN is no price"),
         (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from msgspec import Struct
 
 from ogel.features.network.moves.view import SHARED, Variables, View, Written
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import NotFound
+from ogel.runtime.prices.table import price_table
 from ogel.runtime.railway import Instance, Project, Railway, RailwayError
 
 # Of one service or environment: the others can be told all the same.
@@ -18,7 +20,6 @@ _MAY_BE_UNKNOWN = ("forbidden", "not_found", "refused")
 # Railway counts requests per second, too.
 _AT_ONCE = 4
 DAYS = 30
-DOLLARS_PER_GB = 0.05
 
 
 class Egress(Struct, frozen=True):
@@ -32,7 +33,8 @@ class Egress(Struct, frozen=True):
 
     @property
     def dollars(self) -> float:
-        return round(sum(self.gb.values()) * DOLLARS_PER_GB, 2)
+        gb = Decimal(str(sum(self.gb.values())))
+        return round(float(price_table().a_month("egress", gb)), 2)
 
 
 async def read_view(railway: Railway, project_id: str, environment_id: str) -> View:

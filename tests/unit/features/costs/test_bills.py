@@ -182,7 +182,7 @@ def test_the_newest_figures_may_not_be_there_yet() -> None:
     assert bill(found.used, PRICES).total == Decimal("10.00") and not found.missing
 
 
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -3.0])
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -3.0, 1e300])
 def test_what_cannot_be_measured_says_nothing(odd: float) -> None:
     whole = steady("a", MEMORY, 1.0, NOVEMBER)
     points = [Point(each.at, odd if place == 50 else each.value) for place, each in enumerate(whole.points)]
