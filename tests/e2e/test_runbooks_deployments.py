@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ogel.kernel.clock import utc_now
+from tests.support.audit import seal as seal_audit_log
 from tests.support.cli import ogel as finished
 from tests.support.night import deploy, follow, restart
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
@@ -39,7 +40,9 @@ def test_ogel_secret_was_replaced(urls: dict[str, str], tmp_path: Path) -> None:
         missed = ogel.api.ok("POST", "/api/events", {"type": "order.created", "data": 1})["id"]
         [delivery] = ogel.api.ok("GET", "/api/deliveries")["items"]
         eventually(lambda: "webhook.secret_unreadable" in ogel.log_text(), 20, "the secret to be missed")
-        (tmp_path / "former-secret").write_text(SECRET)
+        seal_audit_log(ogel.api, urls["DATABASE_URL"])
+        former = f"{SECRET},{WRONG}"  # because something has been sealed under the wrong one meanwhile
+        (tmp_path / "former-secret").write_text(former)
 
         def new() -> str:
             return (tmp_path / "new-secret").read_text().strip()
@@ -48,7 +51,7 @@ def test_ogel_secret_was_replaced(urls: dict[str, str], tmp_path: Path) -> None:
             instead={HOOK: hook, DELIVERY: delivery["id"]},
             before={
                 "railway ssh --service api -- ogel secrets rotate": lambda: restart(
-                    ogel, tmp_path, OGEL_SECRET=new(), OGEL_SECRET_OLD=SECRET
+                    ogel, tmp_path, OGEL_SECRET=new(), OGEL_SECRET_OLD=former
                 ),
                 "railway ssh --service api -- ogel doctor  # all": lambda: restart(
                     ogel, tmp_path, OGEL_SECRET_OLD=""

@@ -6,7 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import redis
+from rq.suspension import suspend
 
+from tests.support.cli import ogel
 from tests.support.night import ENDS, MENDED, QUIET, check_alerts, follow, raised, restart
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.reading import Reading
@@ -36,6 +39,18 @@ def test_a_queue_that_no_worker_serves(database_url: str, redis_url: str, tmp_pa
         eventually(lambda: "webhooks" in over(), 20, "the queue to be stuck")
         assert set(over().values()) == {"docs/runbooks/queue-backlog.md"}
 
+        def suspended() -> None:
+            """The worker is there now; and then it does nothing all the same."""
+            receiver.wait_for_ids(published, 30)
+            with redis.Redis.from_url(redis_url) as store:
+                suspend(store)
+            eventually(lambda: "runner.suspended" in worker.log_text(), 20, "the worker to hear of it")
+            later = [each["id"] for each in api.api.ok("POST", "/api/events", events)]
+            doctor = ogel("doctor", **settings)
+            assert (doctor.code, "suspended, by `rq suspend`" in doctor.out) == (1, True)
+            assert not {*later} & receiver.ids().keys()
+            published.extend(later)
+
         def served() -> None:
             receiver.wait_for_ids(published, 30)
             queues = lambda: api.api.ok("GET", "/api/queues")["items"]  # noqa: E731
@@ -44,6 +59,7 @@ def test_a_queue_that_no_worker_serves(database_url: str, redis_url: str, tmp_pa
         reading = Reading(
             before={
                 "railway restart": lambda: beside.enter_context(worker),
+                "rq resume": suspended,
                 "ogel queues  # served": served,
                 MENDED: lambda: check_alerts(api.api),
             },

@@ -141,6 +141,12 @@ def test_prometheus_raises_nothing_that_nobody_knows_of() -> None:
         assert f"alertname: {name}\n" in tested
 
 
+def test_prometheus_of_compose_has_the_rules() -> None:
+    mounted = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]["volumes"]
+    [named] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["rule_files"]
+    assert f"./docker/prometheus/{named}:/etc/prometheus/{named}:ro" in mounted
+
+
 def test_promtool_accepts_the_rules_and_their_tests() -> None:
     """Debian: `apt-get install --no-install-recommends prometheus`, which brings promtool; nothing has to run."""
     if shutil.which("promtool") is None:

@@ -87,7 +87,7 @@ def check_alerts(api: Client) -> None:
     for _ in range(2):
         job = api.ok("POST", "/api/schedules/alerts.check/run")["job"]
         eventually(
-            lambda job=job: api("GET", f"/api/jobs/{job}").status == 404, 20, "the alerts to be checked"
+            lambda job=job: api("GET", f"/api/jobs/{job}").status == 404, 60, "the alerts to be checked"
         )
 
 

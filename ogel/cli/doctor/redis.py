@@ -16,6 +16,7 @@ from ogel.runtime.metrics.redis_stats import server_of
 _SECONDS = 3.0
 _LEAST_VERSION = (6, 2)
 _FULL_SHARE = 0.95
+_SUSPENDED = "rq:suspended"  # as RQ calls it, which is not imported for a word
 _CHECK = "check {variable}; until Redis answers, work is found by polling and realtime waits"
 _ADVICE = (
     (
@@ -60,6 +61,7 @@ async def redis(patient: Patient) -> Sequence[Finding]:
         asked_at = time.time()
         seconds, micros = await client.time()
         answered_at = time.time()
+        suspended = bool(await client.exists(_SUSPENDED))
     except (RedisError, OSError, ValueError) as error:
         reason = reason_of(error)
         variable = patient.variable("redis_url") or "the log of the embedded server"
@@ -70,8 +72,19 @@ async def redis(patient: Patient) -> Sequence[Finding]:
     return [
         well("redis", " ".join(server_of(info))),
         *unfit(info),
+        *_suspension(suspended),
         *clock("Redis", seconds + micros / 1e6, asked_at, answered_at),
     ]
+
+
+def _suspension(suspended: bool) -> Iterator[Finding]:
+    if suspended:
+        yield ill(
+            "workers",
+            "they are suspended, by `rq suspend`: none begins a job",
+            '`rq resume --url "$REDIS_URL"` when they may go on',
+            "queue-backlog.md",
+        )
 
 
 def unfit(info: Mapping[str, Any]) -> Iterator[Finding]:
