@@ -71,8 +71,8 @@ def command(
     """
 
     async def asked(railway: Railway, settings: Settings) -> Report:
-        from ogel.features.consolidation.audit import Question
         from ogel.features.consolidation.providers import audit
+        from ogel.features.consolidation.reading import Question
 
         place = await place_of(railway, settings, project, environment)
         question = Question(
