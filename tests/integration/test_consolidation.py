@@ -325,6 +325,15 @@ def test_a_configuration_in_a_variable_tells_what_a_gateway_does(suite: Supabase
         assert found["answer"] == "unknown"
 
 
+def test_an_answer_of_the_edge_is_none_of_the_service(suite: SupabaseProject) -> None:
+    fallback = as_json({"status": "error", "code": 502, "message": "Application failed to respond"}, 502)
+    fallback.headers["x-railway-fallback"] = "true"
+    suite.service("Auth", Receiver(lambda _: fallback), 9999, image="supabase/gotrue:v2.186.0")
+    [auth] = suite.report()["services"]
+    assert auth["private_only"]
+    assert any("Railway's edge answers 502 in its place" in each for each in auth["look"])
+
+
 HOSTILE = "\x1b[2J\u202e\n# owned\n| a | <script>alert(1)</script> `" + "x" * 50
 
 
@@ -426,6 +435,9 @@ def test_one_line_tells_why_there_is_no_report(suite: SupabaseProject, tmp_path:
     assert told.code == 1 and "nowhere" in told.err and told.err.count("\n") == 1
     told = suite.audit("--markdown", str(tmp_path / "no" / "report.md"))
     assert told.code == 2 and "No such file" in told.err
+    told = suite.audit("--json", "--markdown", "-")
+    assert told.code == 2 and "both want the standard output" in told.err
+    assert suite.audit("--markdown", "-").out.startswith("# Services of shop, production\n")
     told = suite.audit("--days", "0")
     assert told.code == 2 and "--days" in told.err
 

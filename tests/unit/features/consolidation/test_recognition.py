@@ -114,6 +114,7 @@ def test_variables_tell_what_a_service_is_unless_they_are_somebody_elses() -> No
         (answer("/", "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", 403), "minio"),
         (answer("/api/openapi", {"info": {"title": "Realtime", "version": "1.0"}}), "realtime"),
         (answer("/socket/websocket", "", 403), "realtime"),
+        (answer("/healthcheck", "ok"), "realtime"),
         (answer("/", "", 307, location="/project/default"), "studio"),
         (answer("/", "<html><head><title>Supabase Studio</title>"), "studio"),
         (answer("/", {"swagger": "2.0"}, server="postgrest/14.5"), "postgrest"),
