@@ -111,11 +111,10 @@ class Audit:
             recognised,
             places=places,
             answered=bool(asked.answers or greeted.evidence),
-            silent=(silent := [*asked.silent.items(), *greeted.silent]),
             documents=greeted.documents,
             measures=run.measures.get(instance.service_id, Measures()),
             requests=await run.requests_of(instance, recognised.kind),
-            unseen=_unanswered(instance, silent, is_asked=bool(places)),
+            unseen=_unanswered(instance, [*asked.silent.items(), *greeted.silent], is_asked=bool(places)),
         )
         return self._with_facts(seen, asked, variables)
 

@@ -88,7 +88,7 @@ class Asker:
         headers = {name.lower()[:80]: value[:300] for name, value in got.headers}
         if headers.get(_FALLBACK) == "true":
             return f"Railway's edge answers {got.status} in its place: nothing there listens on the port of that name"
-        return Answer(path, got.status, headers, got.body, not got.truncated)
+        return Answer(path, got.status, headers, got.body)
 
 
 def _is_public_side(kind: Kind, answers: Mapping[str, Answer]) -> bool:
