@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Railway keeps logs and metrics no longer than this on the plans that most have.
 MAX_DAYS = 30
+_STDOUT = "-"
 _BULLET = "  "
 _ANSWERS = {"keep": "keep", "replace": "replace", "remove": "remove", "unknown": "not known"}
 
@@ -69,10 +70,12 @@ def command(
     Exit 0 whatever the answers are, 1 when there is no such project or environment, 2 when Railway does not tell or an
     option is wrong.
     """
+    if as_json and str(file) == _STDOUT:
+        raise click.UsageError(f"--json and --markdown {_STDOUT} both want the standard output")
 
     async def asked(railway: Railway, settings: Settings) -> Report:
-        from ogel.features.consolidation.audit import Question
         from ogel.features.consolidation.providers import audit
+        from ogel.features.consolidation.reading import Question
 
         place = await place_of(railway, settings, project, environment)
         question = Question(
@@ -94,7 +97,7 @@ def command(
         _write(report, file)
     if as_json:
         say_json(report)
-    elif file is None or str(file) != "-":
+    elif str(file) != _STDOUT:
         _show(report)
 
 
@@ -115,7 +118,7 @@ def _write(report: Report, file: Path) -> None:
     from ogel.features.consolidation.markdown import markdown
 
     text = markdown(report)
-    if str(file) == "-":
+    if str(file) == _STDOUT:
         click.echo(text, nl=False)
         return
     try:

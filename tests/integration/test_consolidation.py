@@ -16,7 +16,7 @@ import pytest
 import wcwidth
 
 from ogel.adapters.storage.s3 import BucketObjects
-from ogel.features.consolidation import audit
+from ogel.features.consolidation import patience, reading
 from ogel.features.consolidation.wire import asking
 from tests.support.cli import ogel_here
 from tests.support.mongo import WANTS_LOGIN, Mongo
@@ -325,6 +325,15 @@ def test_a_configuration_in_a_variable_tells_what_a_gateway_does(suite: Supabase
         assert found["answer"] == "unknown"
 
 
+def test_an_answer_of_the_edge_is_none_of_the_service(suite: SupabaseProject) -> None:
+    fallback = as_json({"status": "error", "code": 502, "message": "Application failed to respond"}, 502)
+    fallback.headers["x-railway-fallback"] = "true"
+    suite.service("Auth", Receiver(lambda _: fallback), 9999, image="supabase/gotrue:v2.186.0")
+    [auth] = suite.report()["services"]
+    assert auth["private_only"]
+    assert any("Railway's edge answers 502 in its place" in each for each in auth["look"])
+
+
 HOSTILE = "\x1b[2J\u202e\n# owned\n| a | <script>alert(1)</script> `" + "x" * 50
 
 
@@ -394,6 +403,30 @@ def test_what_railway_does_not_tell_is_said_and_nothing_goes_for_it(suite: Supab
     assert any(each.startswith("log of Postgres Meta: ") for each in report["unseen"])
 
 
+def test_a_token_of_one_environment_is_enough(suite: SupabaseProject) -> None:
+    suite.service("Kong", kong_admin({"/": "web"}), 8001, image="kong:3.9", metrics={"MEMORY_USAGE_GB": 0.1})
+    suite.service("web", repo="acme/web", variables={"API": "http://kong.railway.internal:8000"})
+    told = ogel_here("consolidate", "--json", **suite.railway.variables(suite.production))
+    assert told.code == 0, told
+    report = json.loads(told.out)
+    assert report["unseen"] == []
+    kong = by_name(report)["Kong"]
+    assert (kong["answer"], kong["monthly_saving"], kong["referrers"]) == ("replace", 1.0, ["web: API"])
+
+
+def test_a_limit_of_railway_is_waited_for(suite: SupabaseProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SPREAD_SECONDS", 0.01)
+    suite.service("Kong", kong_admin({"/": "web"}), 8001, image="kong:3.9").log(
+        "GET /rest/v1/todos HTTP/1.1 200"
+    )
+    suite.service("web", repo="acme/web")
+    for when in ("query Variables", "query Metrics", "query EnvironmentLogs"):
+        suite.railway.misbehave(status=429, headers={"Retry-After": "0"}, when=when, times=2)
+    report = suite.report()
+    assert report["unseen"] == []
+    assert by_name(report)["Kong"]["answer"] == "replace"
+
+
 def test_one_line_tells_why_there_is_no_report(suite: SupabaseProject, tmp_path: Path) -> None:
     suite.service("web", repo="acme/web")
     told = ogel_here("consolidate", OGEL_RAILWAY_API=suite.railway.url)
@@ -402,6 +435,9 @@ def test_one_line_tells_why_there_is_no_report(suite: SupabaseProject, tmp_path:
     assert told.code == 1 and "nowhere" in told.err and told.err.count("\n") == 1
     told = suite.audit("--markdown", str(tmp_path / "no" / "report.md"))
     assert told.code == 2 and "No such file" in told.err
+    told = suite.audit("--json", "--markdown", "-")
+    assert told.code == 2 and "both want the standard output" in told.err
+    assert suite.audit("--markdown", "-").out.startswith("# Services of shop, production\n")
     told = suite.audit("--days", "0")
     assert told.code == 2 and "--days" in told.err
 
@@ -428,7 +464,7 @@ def test_a_project_of_many_services_is_looked_at_up_to_a_limit(
     suite: SupabaseProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And Railway is asked once for each of those that are not audited."""
-    monkeypatch.setattr(audit, "MAX_SERVICES", 10)
+    monkeypatch.setattr(reading, "MAX_SERVICES", 10)
     suite.service("Kong", image="kong:3.9")
     for number in range(12):
         suite.service(

@@ -35,10 +35,7 @@ class Inside:
         tables = [each for each in found if isinstance(each, Tables)]
         unread = [each for each in found if isinstance(each, str)]
         looked = await asyncio.gather(*(self._own(each) for each in services))
-        return [
-            replace(each, databases=tables, looked_inside=True, unseen=[*each.unseen, *unread])
-            for each in looked
-        ]
+        return [replace(each, databases=tables, unseen=[*each.unseen, *unread]) for each in looked]
 
     async def _own(self, seen: Seen) -> Seen:
         if seen.kind == "mongodb":

@@ -31,9 +31,8 @@ class Seen(Struct, frozen=True):
 
     referrers  None: variables of other services could not be read.
     requests   by each log that could be read.
-    places     where it could be asked from here; `silent` those that did not answer, with the reason.
+    places     where it could be asked from here; `answered`: one of them did.
     databases  what was found in the project's databases, when they were looked into.
-    declared   Kong's configuration, where a variable holds it.
     unseen     what was not seen, a sentence each.
     """
 
@@ -43,7 +42,6 @@ class Seen(Struct, frozen=True):
     requests: Sequence[Requests] = ()
     places: Sequence[Place] = ()
     answered: bool = False
-    silent: Sequence[tuple[Place, str]] = ()
     measures: Measures = Measures()
     kong: KongFacts | None = None
     auth: AuthFacts | None = None
@@ -51,7 +49,6 @@ class Seen(Struct, frozen=True):
     documents: DocumentsSeen | None = None
     store: BucketsSeen | None = None
     databases: Sequence[Tables] = ()
-    looked_inside: bool = False
     unseen: Sequence[str] = ()
 
     @property

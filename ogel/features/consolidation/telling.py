@@ -83,7 +83,7 @@ def _told(seen: Seen) -> Iterator[Evidence]:
             kong.source,
             f"{_known(kong.services, 'service')}, {_known(kong.routes, 'route')}{more}; {plugins}{counted}",
         )
-    if seen.auth is not None and seen.auth.external is not None:
+    if seen.auth is not None:
         sites = listed(seen.auth.external) or "no other sites"
         yield Evidence(
             "wire", "GET /settings", f"sign-in with {sites}; SAML {'on' if seen.auth.saml else 'off'}"

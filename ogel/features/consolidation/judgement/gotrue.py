@@ -39,7 +39,7 @@ def judge(seen: Seen) -> Judgement:
             return remove_silent(seen, f"{nobody}; it has no users.", hazard)
         hazard = "Whether it has users was not looked at (--look-inside). Its tables stay in the database either way."
         return remove_silent(seen, f"{nobody}.", hazard, "medium")
-    if seen.auth is None or seen.auth.external is None:
+    if seen.auth is None:
         return unknown(
             seen,
             "Whether people sign in with other sites was not seen: its /settings did not answer from here.",
@@ -50,7 +50,7 @@ def judge(seen: Seen) -> Judgement:
 
 def _outside(seen: Seen) -> str | None:
     """What has an agreement with somebody else: other sites, SAML, programs that sign people in with it."""
-    external = list(seen.auth.external or ()) if seen.auth else []
+    external = list(seen.auth.external) if seen.auth else []
     identities = table(seen.databases, "auth", "identities")
     if external and identities is not None and identities.rows is not None:
         # A site that is switched on and that nobody has ever come from is no agreement that counts.

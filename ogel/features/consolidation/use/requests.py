@@ -19,15 +19,19 @@ from ogel.runtime.railway import HttpLogLine, LogLine
 OWN_LOG = "own log"
 _TOP_PATHS = 5
 _MAX_LINE = 8_000
+# Whole paths: a table may be called status, and a folder of pictures health.
 _HEALTH = re.compile(
-    r"/(?:[\w.-]+/)*(?:health|healthz|healthcheck|health-check|livez?|ready|readyz|readiness|liveness|ping|status|metrics"
-    r"|version|robots\.txt|favicon\.ico)(?:/.*)?|/minio/(?:health|v2/metrics)/.*|/config/version",
+    r"/(?:health|healthz|healthcheck|health-check|livez?|liveness|readyz?|readiness|ping|status|metrics|version)/?"
+    r"|/health/[\w-]{1,40}/?|/api/(?:v\d/)?(?:health|healthz|healthcheck|ping)/?|/config/version"
+    r"|/(?:auth|storage|realtime)/v1/(?:health|healthcheck|status)/?"
+    r"|(?:/realtime/v1)?/api/tenants/[\w.-]{1,80}/health|/minio/(?:health|v2/metrics)/[\w/-]{1,80}"
+    r"|/robots\.txt|/favicon\.ico",
     re.IGNORECASE,
 )
-# What those ask for who look for holes in anything that has a public name.
+# How those begin who look for holes in anything that has a public name.
 _SCANNED = re.compile(
-    r".*(?:/\.env|/\.git|/\.aws|/wp-|/wordpress|/xmlrpc\.php|/phpmyadmin|/cgi-bin/|\.php(?:$|\?)|/\.well-known/security|"
-    r"/actuator|/owa/|/boaform|/hnap1|/solr/|/vendor/phpunit|/sdk$|/manager/html)",
+    r"/(?:[\w-]+/)?\.(?:env|git|aws|svn|vscode)\b|/(?:wp-|wordpress/|xmlrpc\.php|phpmyadmin|cgi-bin/|actuator|owa/|"
+    r"boaform|hnap1|solr/|vendor/phpunit|sdk$|manager/html|\.well-known/security|[\w-]+\.php$)",
     re.IGNORECASE,
 )
 # Where the root is a page that people read; elsewhere it tells only who answers.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -53,7 +52,3 @@ def rows(databases: Sequence[Tables], schema: str, name: str) -> int | None:
     """None: there is no such table, or it may not be read."""
     found = table(databases, schema, name)
     return found.rows if found is not None else None
-
-
-def newest(databases: Sequence[Tables], schema: str) -> datetime | None:
-    return max((each.newest for one in databases for each in one.of(schema) if each.newest), default=None)

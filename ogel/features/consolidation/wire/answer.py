@@ -15,14 +15,11 @@ MAX_BYTES = 512 * 1024
 class Answer:
     """`path` is what was asked. Headers are by names in small letters."""
 
-    def __init__(
-        self, path: str, status: int, headers: Mapping[str, str], body: bytes, whole: bool = True
-    ) -> None:
+    def __init__(self, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.path = path
         self.status = status
         self.headers = headers
         self.body = body
-        self.whole = whole
 
     @cached_property
     def json(self) -> Any:

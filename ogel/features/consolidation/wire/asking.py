@@ -23,6 +23,8 @@ TIMEOUT_SECONDS = 5.0
 AT_ONCE = 16
 # What our own questions are known by in logs, so that they are not taken for use.
 AGENT = "ogel-consolidate"
+# What the edge says of answers that are its own.
+_FALLBACK = "x-railway-fallback"
 _HEADERS = (("User-Agent", AGENT), ("Accept", "application/json, text/html;q=0.5, */*;q=0.1"))
 
 
@@ -84,7 +86,9 @@ class Asker:
         except EgressError as error:
             return quoted(error.message)
         headers = {name.lower()[:80]: value[:300] for name, value in got.headers}
-        return Answer(path, got.status, headers, got.body, not got.truncated)
+        if headers.get(_FALLBACK) == "true":
+            return f"Railway's edge answers {got.status} in its place: nothing there listens on the port of that name"
+        return Answer(path, got.status, headers, got.body)
 
 
 def _is_public_side(kind: Kind, answers: Mapping[str, Answer]) -> bool:

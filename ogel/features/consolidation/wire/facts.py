@@ -15,13 +15,12 @@ _AT_MOST = 200
 
 class KongFacts(Struct, frozen=True):
     """
-    plugins   in use, of enabled ones; None where nobody told.
+    plugins   in use, of enabled ones; None where nobody told, or not of all.
     requests  that it has taken since it started, health checks and ours included.
-    whole     there were no more pages.
+    whole     there were no more pages of services and routes.
     source    what told it.
     """
 
-    version: str | None = None
     services: int | None = None
     routes: int | None = None
     plugins: Sequence[str] | None = None
@@ -33,36 +32,33 @@ class KongFacts(Struct, frozen=True):
 class AuthFacts(Struct, frozen=True):
     """`external`: other sites where people can sign in with, that are on; without mail, phone and nobody."""
 
-    version: str | None = None
-    external: Sequence[str] | None = None
+    external: Sequence[str]
     saml: bool = False
-    signup: bool | None = None
 
 
 class MetaFacts(Struct, frozen=True):
     """Connections of the database that it asks, its own included."""
 
-    version: str | None = None
     connections: int | None = None
 
 
-Facts = KongFacts | AuthFacts | MetaFacts
 _OWN_WAYS = ("email", "phone", "anonymous_users")
 
 
 def kong_facts(answers: Mapping[str, Answer]) -> KongFacts | None:
     """By the path that was asked, without its query. None where it is no Admin API that answers."""
-    services, routes, plugins = (answers.get(path) for path in ("/services", "/routes", "/plugins"))
+    services, routes, plugins, status = (
+        answers.get(path) for path in ("/services", "/routes", "/plugins", "/status")
+    )
     if services is None or not isinstance(services.fields.get("data"), list):
         return None
-    root, status = answers.get("/"), answers.get("/status")
     return KongFacts(
-        version=_text(root.fields.get("version")) if root else None,
         services=len(services.fields["data"]),
         routes=len(found) if (found := _data(routes)) is not None else None,
-        plugins=None if (listed := _data(plugins)) is None else plugin_names(listed),
+        # A part of them would look like all.
+        plugins=None if (listed := _data(plugins)) is None or _has_more(plugins) else plugin_names(listed),
         requests=_number(_within(status, "server"), "total_requests"),
-        whole=not any(each is not None and each.fields.get("next") for each in (services, routes, plugins)),
+        whole=not any(map(_has_more, (services, routes))),
         source="its Admin API",
     )
 
@@ -100,31 +96,25 @@ def declared_facts(document: Mapping[str, Any]) -> KongFacts | None:
 
 
 def auth_facts(answers: Mapping[str, Answer]) -> AuthFacts | None:
-    health, settings = answers.get("/health"), answers.get("/settings")
+    settings = answers.get("/settings")
     external = settings.fields.get("external") if settings else None
-    if health is None or health.fields.get("name") != "GoTrue":
-        health = None
-    if health is None and not isinstance(external, dict):
+    if settings is None or not isinstance(external, dict):
         return None
-    on = None
-    if isinstance(external, dict):
-        on = sorted(
-            quoted(name, 40) for name, is_on in external.items() if is_on is True and name not in _OWN_WAYS
-        )
-    disabled = settings.fields.get("disable_signup") if settings else None
-    return AuthFacts(
-        version=_text(health.fields.get("version")) if health else None,
-        external=None if on is None else on[:_AT_MOST],
-        saml=bool(settings and settings.fields.get("saml_enabled") is True),
-        signup=None if not isinstance(disabled, bool) else not disabled,
+    on = sorted(
+        quoted(name, 40) for name, is_on in external.items() if is_on is True and name not in _OWN_WAYS
     )
+    return AuthFacts(on[:_AT_MOST], settings.fields.get("saml_enabled") is True)
 
 
 def meta_facts(answers: Mapping[str, Answer]) -> MetaFacts | None:
     version = answers.get("/config/version")
     if version is None or "max_connections" not in version.fields:
         return None
-    return MetaFacts(_text(version.fields.get("version")), _number(version.fields, "active_connections"))
+    return MetaFacts(_number(version.fields, "active_connections"))
+
+
+def _has_more(answer: Answer | None) -> bool:
+    return answer is not None and bool(answer.fields.get("next"))
 
 
 def _data(answer: Answer | None) -> list[Any] | None:

@@ -13,7 +13,7 @@ THEN: Mapping[Kind, Sequence[str]] = {
     "gotrue": ("/settings",),
     "postgres_meta": ("/config/version",),
     "minio": ("/minio/health/live",),
-    "realtime": ("/api/openapi", "/socket/websocket"),
+    "realtime": ("/healthcheck", "/api/openapi", "/socket/websocket"),
     "studio": ("/api/platform/profile",),
     "other": ("/config/version", "/settings", "/api/openapi"),
     "ogel": ("/api/health",),

@@ -15,6 +15,8 @@ _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.IGNORECASE)
 _AT_MOST = 8
 _SOME = WEIGHTS["variables"]
 _STRONG = WEIGHTS["wire"]
+# What stands there instead of a service's own, where it was asked by a public name.
+_EDGE = "railway-edge"
 _NO_ROUTE = ("no Route matched with those values", "no route and no API found with those values")
 
 
@@ -98,7 +100,8 @@ def _storage_service(answer: Answer) -> Evidence | None:
     if _title(answer) == "MinIO Console":
         return said(answer, "title MinIO Console", "minio")
     if b"<Error>" in answer.body[:2000] and b"<Code>" in answer.body[:4000]:
-        return said(answer, f"an error of S3{f', Server: {server}' if server else ''}", "minio", _SOME)
+        whose = f", Server: {server}" if server and server != _EDGE else ""
+        return said(answer, f"an error of S3{whose}", "minio", _SOME)
     return None
 
 
@@ -107,6 +110,8 @@ def _realtime(answer: Answer) -> Evidence | None:
         return said(answer, "OpenAPI document of Realtime", "realtime")
     if answer.path == "/" and "realtime" in (title := _title(answer)).lower():
         return said(answer, f"title {title}", "realtime")
+    if answer.path == "/healthcheck" and answer.status == 200 and answer.text == "ok":
+        return said(answer, "ok", "realtime", WEIGHTS["name"])
     if answer.path == "/socket/websocket" and answer.status in (400, 403, 426):
         return said(answer, "a WebSocket of Phoenix, which wants a key", "realtime", _SOME)
     return None

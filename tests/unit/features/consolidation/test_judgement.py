@@ -49,7 +49,7 @@ def pg(*tables: TableSeen) -> Sequence[Tables]:
 
 
 def kong(plugins: Sequence[str] | None, routes: int = 3) -> KongFacts:
-    return KongFacts("3.9", 2, routes, plugins, source="its Admin API")
+    return KongFacts(2, routes, plugins, source="its Admin API")
 
 
 @pytest.mark.parametrize(
@@ -85,20 +85,20 @@ def test_kong_s_own_tables_tell_its_plugins() -> None:
 @pytest.mark.parametrize(
     ("known", "answer", "says"),
     [
-        ({"auth": AuthFacts("v2", ["github", "google"]), "referrers": by("studio", "other")}, "keep", "github, google"),
-        ({"auth": AuthFacts("v2", [], saml=True), "referrers": by("studio")}, "keep", "SAML"),
-        ({"auth": AuthFacts("v2", []), "referrers": by("studio", "kong")}, "replace", "Nobody but Studio"),
-        ({"auth": AuthFacts("v2", []), "referrers": by("studio", "other")}, "replace", "Other (URL)"),
-        ({"auth": AuthFacts("v2", [])}, "remove", "nobody has signed in"),
+        ({"auth": AuthFacts(["github", "google"]), "referrers": by("studio", "other")}, "keep", "github, google"),
+        ({"auth": AuthFacts([], saml=True), "referrers": by("studio")}, "keep", "SAML"),
+        ({"auth": AuthFacts([]), "referrers": by("studio", "kong")}, "replace", "Nobody but Studio"),
+        ({"auth": AuthFacts([]), "referrers": by("studio", "other")}, "replace", "Other (URL)"),
+        ({"auth": AuthFacts([])}, "remove", "nobody has signed in"),
         ({}, "remove", "nobody has signed in"),
         ({"requests": BLIND}, "unknown", "/settings"),
         ({"referrers": by("studio")}, "unknown", "/settings"),
-        ({"databases": pg(rows("auth", "users", 12)), "auth": AuthFacts("v2", [])}, "replace", "12 users"),
-        ({"databases": pg(rows("auth", "oauth_clients", 2)), "auth": AuthFacts("v2", [])}, "keep", "2 programs of"),
+        ({"databases": pg(rows("auth", "users", 12)), "auth": AuthFacts([])}, "replace", "12 users"),
+        ({"databases": pg(rows("auth", "oauth_clients", 2)), "auth": AuthFacts([])}, "keep", "2 programs of"),
         (
             {
                 "databases": pg(rows("auth", "identities", 9, ["email"])),
-                "auth": AuthFacts("v2", ["github"]),
+                "auth": AuthFacts(["github"]),
                 "referrers": by("studio"),
             },
             "replace", "address and number alone",

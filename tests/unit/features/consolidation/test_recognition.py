@@ -10,6 +10,7 @@ from ogel.features.consolidation.evidence import MAX_CHARACTERS, quoted
 from ogel.features.consolidation.kinds import repository_of
 from ogel.features.consolidation.recognition import marks_of, recognise
 from ogel.features.consolidation.wire.answer import Answer
+from ogel.features.consolidation.wire.facts import kong_facts
 from ogel.features.consolidation.wire.reading import read
 from ogel.runtime.railway import Instance
 
@@ -114,6 +115,7 @@ def test_variables_tell_what_a_service_is_unless_they_are_somebody_elses() -> No
         (answer("/", "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", 403), "minio"),
         (answer("/api/openapi", {"info": {"title": "Realtime", "version": "1.0"}}), "realtime"),
         (answer("/socket/websocket", "", 403), "realtime"),
+        (answer("/healthcheck", "ok"), "realtime"),
         (answer("/", "", 307, location="/project/default"), "studio"),
         (answer("/", "<html><head><title>Supabase Studio</title>"), "studio"),
         (answer("/", {"swagger": "2.0"}, server="postgrest/14.5"), "postgrest"),
@@ -141,6 +143,16 @@ def test_an_answer_tells_the_kind(given: Answer, kind: str) -> None:
 )
 def test_other_answers_tell_nothing(given: Answer) -> None:
     assert list(read(given)) == []
+
+
+def test_a_part_of_a_gateways_plugins_is_not_told_for_all() -> None:
+    some = {"data": [{"name": "cors"}], "next": "/plugins?offset=x"}
+    asked = {path: answer(path, {"data": [], "next": None}) for path in ("/services", "/routes")}
+    found = kong_facts({**asked, "/plugins": answer("/plugins", some)})
+    assert found is not None and found.plugins is None
+    found = kong_facts({**asked, "/plugins": answer("/plugins", {**some, "next": None})})
+    assert found is not None and found.plugins == ["cors"]
+    assert kong_facts({"/services": answer("/services", {"data": "x"})}) is None
 
 
 def test_what_contradicts_is_shown_and_takes_the_certainty() -> None:
