@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 from starlette.types import Send
@@ -64,10 +64,6 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._all)
-
-    @property
-    def connections(self) -> Sequence[Connection]:
-        return list(self._all)
 
     async def websocket(
         self,
