@@ -322,17 +322,16 @@ LIMITS = {
     "user": (PlaceLimits(per_user=2), Principal("user", "user_1")),
     "address": (PlaceLimits(per_address=2), Principal("key", "key_1")),
     "network": (PlaceLimits(per_address=2), Principal("key", "key_1")),
-    "second": (PlaceLimits(per_second=2), Principal("key", "key_1")),
 }
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_who_finds_no_place_is_told_when_to_come_again(limit: str) -> None:
-    places, principal = LIMITS[limit]
+    limits, principal = LIMITS[limit]
 
     @story
     async def told() -> None:
-        async with taking_door(places=places) as taking:
+        async with taking_door(places=limits) as taking:
             address = "2001:db8::{}" if limit == "network" else "192.0.2.1"
             taking.addresses = [address.format(n) for n in range(4)]
             taking.caller = Caller(principal, "req_1")
@@ -342,9 +341,22 @@ def test_who_finds_no_place_is_told_when_to_come_again(limit: str) -> None:
                 assert third.received.startswith(b"HTTP/1.1 500 ")  # of an application without our shell
                 assert taking.sample("refused_total") == 1
             await until(lambda: not len(taking.registry))
-            if limit != "second":
-                async with websocket(taking.port):
-                    pass
+            async with websocket(taking.port):
+                pass
+
+    told()
+
+
+def test_a_client_that_leaves_before_its_turn_gives_its_place_back() -> None:
+    @story
+    async def told() -> None:
+        async with taking_door(places=PlaceLimits(per_second=3)) as taking:
+            for _ in range(4):
+                async with wire(taking.port) as client:
+                    client.write(handshake())
+                    await until(lambda: taking.registry._places._count)
+            await until(lambda: not taking.registry._places._count)
+            assert len(taking.sessions) == 3
 
     told()
 

@@ -33,8 +33,8 @@ class RealtimeSettings(Section):
         "OGEL_REALTIME_CONNECTS_PER_SECOND",
         takes=whole(1, 100_000),
         default=500,
-        meaning="How many clients may connect to a process each second, and as many more at once. Others are answered "
-        "503: a crowd that comes back must not take the processor from those who are there.",
+        meaning="How many clients may connect to a process each second, and as many more at once. A crowd takes its "
+        "turn, so that it does not take the processor from those who are there; beyond 5 s it is answered 503.",
     )
     queue_bytes: int = knob(
         "OGEL_REALTIME_QUEUE_BYTES",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 from starlette.types import Send
@@ -65,10 +65,6 @@ class Registry:
     def __len__(self) -> int:
         return len(self._all)
 
-    @property
-    def connections(self) -> Sequence[Connection]:
-        return list(self._all)
-
     async def websocket(
         self,
         caller: Caller,
@@ -83,14 +79,14 @@ class Registry:
         Unavailable when there is no place for it.
         """
         limit = max_message_bytes or self.options.max_message_bytes
-        self._admit(caller)
+        await self._admit(caller)
         connection = WebSocketConnection(self, caller.principal, caller.ip, make, limit)
         accept = {"type": "websocket.accept", "subprotocol": subprotocol}
         await self._hand_over(connection, send, accept)
 
     async def sse(self, caller: Caller, send: Send, make: MakeSession) -> None:
         """The same for a response of Server-Sent Events."""
-        self._admit(caller)
+        await self._admit(caller)
         connection = SseConnection(self, caller.principal, caller.ip, make)
         start = {"type": "http.response.start", "status": 200, "headers": HEADERS}
         await self._hand_over(connection, send, start)
@@ -127,14 +123,28 @@ class Registry:
             self.wheel.remove(connection)
             self.metrics.closed(connection.kind)
 
-    def _admit(self, caller: Caller) -> None:
+    async def _admit(self, caller: Caller) -> None:
+        """Waits for a place and the turn to take it."""
         try:
-            if self._is_closed:
-                raise Unavailable("This process is stopping. Connect again.", retry_after_seconds=1)
-            self._places.take(caller.principal, caller.ip)
+            self._check_open()
+            wait_seconds = self._places.take(caller.principal, caller.ip)
+            if wait_seconds:
+                await self._wait_for_turn(caller, wait_seconds)
         except Unavailable:
             self.metrics.refused()
             raise
+
+    async def _wait_for_turn(self, caller: Caller, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            self._check_open()
+        except BaseException:
+            self._places.give_back(caller.principal, caller.ip)
+            raise
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Unavailable("This process is stopping. Connect again.", retry_after_seconds=1)
 
     async def _hand_over(self, connection: Connection, send: Send, message: Mapping[str, object]) -> None:
         try:
