@@ -187,6 +187,7 @@ def of_edge(status: int, message: str) -> bytes:
          " a GET"),
         (answer(302, b"", PAGE, location="https://login.example/?next=secret"), "redirected",
          "sends us to https://login.example/: if that is your Ogel, name that address"),
+        (answer(302, b"", PAGE, location="http://["), "redirected", "sends us to http://[: if that is your Ogel"),
         (answer(200, b"<html>a shop</html>", PAGE), "not_ogel",
          "answers with a page for people: is this the address of an Ogel?"),
         (answer(502, b"<html>nginx</html>", PAGE), "no_application", "answered 502 with text/html, not as Ogel does"),

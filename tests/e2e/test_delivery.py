@@ -64,6 +64,14 @@ def test_there_are_two_workflows_and_no_step_is_anybody_elses() -> None:
                 assert re.fullmatch(r" # v\d+\.\d+\.\d+", pinned), used
 
 
+@pytest.mark.parametrize("schema", ["github-workflows", "dependabot"])
+def test_github_takes_them(schema: str) -> None:
+    files = (ROOT / ".github").glob("workflows/*.yml" if schema == "github-workflows" else "dependabot.yml")
+    tool = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    checked = subprocess.run([*tool, *map(str, files)], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_workflows_may_read_what_is_there_and_only_those_of_pull_requests_are_cut_off() -> None:
     assert [each["permissions"] for each in WORKFLOWS.values()] == [{"contents": "read"}] * 2
     group = WORKFLOWS["ci.yml"]["concurrency"]["group"]

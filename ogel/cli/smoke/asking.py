@@ -202,12 +202,20 @@ def _problem_of(answer: Answer, cause: Cause, where: str) -> Problem | None:
 
 def _redirected(answer: Answer, where: str) -> Problem:
     place = answer.headers.get("location", "elsewhere").partition("?")[0]
-    parts, here = urlsplit(place), urlsplit(where)
-    if (here.scheme, parts.scheme) == ("http", "https") and here.hostname == parts.hostname:
+    if _is_only_safer(where, place):
         why = "say https://, because on the way from http:// a POST becomes a GET"
     else:
         why = "if that is your Ogel, name that address"
     return Problem("redirected", f"{where} sends us to {printable(place)}: {why}")
+
+
+def _is_only_safer(here: str, there: str) -> bool:
+    """Whether it is the same host, by https:// instead."""
+    try:
+        one, other = urlsplit(here), urlsplit(there)
+        return (one.scheme, other.scheme, one.hostname) == ("http", "https", other.hostname)
+    except ValueError:
+        return False
 
 
 def _of_edge(answer: Answer) -> Problem | None:

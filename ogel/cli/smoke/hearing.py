@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,8 @@ class Ear:
 
     def end(self) -> None:
         if self._stop is not None and self._thread.is_alive():
-            self._stop()
+            with suppress(RuntimeError):  # it has just ended by itself
+                self._stop()
             self._thread.join(_END_SECONDS)
 
     def _run(self) -> None:
