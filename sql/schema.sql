@@ -68,6 +68,111 @@ RETURN EXISTS (SELECT FROM realtime_listening WHERE until > now());
 END
 $$;
 
+CREATE FUNCTION realtime_kept(channel text, OUT history_size integer, OUT history_seconds integer) RETURNS record
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT rules.size,
+     rules.seconds
+    FROM ( SELECT 1 AS turn,
+             n.history_size AS size,
+             n.history_seconds AS seconds
+            FROM realtime_namespaces n
+           WHERE ((POSITION((':'::text) IN (realtime_kept.channel)) > 0) AND (n.name = split_part(realtime_kept.channel, ':'::text, 1)))
+         UNION ALL
+          SELECT 2,
+             50000,
+             3600
+           WHERE starts_with(realtime_kept.channel, '$ogel:'::text)
+         UNION ALL
+          SELECT 3,
+             n.history_size,
+             n.history_seconds
+            FROM realtime_namespaces n
+           WHERE (n.name = ''::text)
+         UNION ALL
+          SELECT 4,
+             1000,
+             3600) rules
+   ORDER BY rules.turn
+  LIMIT 1;
+
+END;
+
+CREATE FUNCTION realtime_publish(items jsonb) RETURNS TABLE(place integer, channel_epoch text, publication_number bigint, is_new boolean)
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+DECLARE
+  moment CONSTANT timestamptz := clock_timestamp();
+
+BEGIN
+  IF jsonb_path_exists(items, '$[*].idempotency_key ? (@ != null)') THEN
+    -- Whoever published a key before has committed by the time that the row is ours; the statement after this sees it.
+    INSERT INTO realtime_channels (name, epoch, top, published_at)
+    SELECT item ->> 'channel', substr(md5(random()::text), 1, 8), 0, moment
+    FROM jsonb_array_elements(items) AS item GROUP BY 1 ORDER BY 1
+    ON CONFLICT (name) DO UPDATE SET published_at = excluded.published_at;
+
+END IF;
+
+RETURN QUERY
+  WITH wanted AS (
+    SELECT place::integer, item ->> 'channel' AS channel, item ->> 'data' AS data, item ->> 'event_id' AS event_id,
+           item -> 'tags' AS tags, item -> 'roles' AS roles, item ->> 'idempotency_key' AS idempotency_key
+    FROM jsonb_array_elements(items) WITH ORDINALITY AS items (item, place)
+  ), known AS (
+    SELECT wanted.place, channels.epoch, publications.number
+    FROM wanted JOIN realtime_publications AS publications USING (channel, idempotency_key)
+    JOIN realtime_channels AS channels ON channels.name = channel
+  ), twice AS (
+    SELECT later.place, min(earlier.place) AS first_place
+    FROM wanted AS later JOIN wanted AS earlier USING (channel, idempotency_key)
+    WHERE earlier.place < later.place AND later.place NOT IN (SELECT place FROM known)
+    GROUP BY later.place
+  ), fresh AS (
+    SELECT *, row_number() OVER (PARTITION BY channel ORDER BY place) AS step
+    FROM wanted
+    WHERE place NOT IN (SELECT place FROM known) AND place NOT IN (SELECT place FROM twice)
+  ), moved AS (
+    INSERT INTO realtime_channels AS channels (name, epoch, top, published_at)
+    SELECT channel, substr(md5(random()::text), 1, 8), count(*), moment FROM fresh GROUP BY channel ORDER BY channel
+    ON CONFLICT (name) DO UPDATE SET top = channels.top + excluded.top, published_at = excluded.published_at
+    RETURNING name, epoch, top
+  ), counts AS (
+    SELECT channel, count(*) AS many FROM fresh GROUP BY channel
+  ), written AS (
+    INSERT INTO realtime_publications
+      (channel, number, data, event_id, tags, roles, idempotency_key, published_at, expires_at)
+    SELECT fresh.channel, moved.top - counts.many + fresh.step, data, event_id, nullif(tags, 'null'),
+           CASE WHEN jsonb_typeof(roles) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(roles)) END,
+           idempotency_key, moment,
+           moment + make_interval(secs => (realtime_kept(fresh.channel)).history_seconds)
+    FROM fresh JOIN moved ON moved.name = fresh.channel JOIN counts ON counts.channel = fresh.channel
+  ), answers AS (
+    SELECT place, epoch, number, false AS is_new FROM known
+    UNION ALL
+    SELECT fresh.place, moved.epoch, moved.top - counts.many + fresh.step, true
+    FROM fresh JOIN moved ON moved.name = fresh.channel JOIN counts ON counts.channel = fresh.channel
+  )
+  SELECT * FROM answers
+  UNION ALL
+  SELECT twice.place, answers.epoch, answers.number, false
+  FROM twice JOIN answers ON answers.place = twice.first_place;
+
+IF random() < 0.03 THEN
+    -- Now and then, because that is cheaper than each time.
+    DELETE FROM realtime_publications AS old USING realtime_channels AS channels
+    WHERE channels.name IN (SELECT item ->> 'channel' FROM jsonb_array_elements(items) AS item)
+      AND old.channel = channels.name
+      AND old.number <= channels.top - (realtime_kept(channels.name)).history_size;
+
+END IF;
+
+PERFORM nextval('realtime_clock');
+
+END
+$_$;
+
 CREATE FUNCTION storage_blob_counted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ogel', 'pg_temp'
@@ -1295,6 +1400,28 @@ COMMENT ON COLUMN purge_runs.cursor IS '[time, id] of the last row that was look
 ALTER TABLE ONLY purge_runs
     ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
 
+CREATE TABLE realtime_channels (
+    name text NOT NULL,
+    epoch text NOT NULL,
+    top bigint NOT NULL,
+    published_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.05');
+
+COMMENT ON COLUMN realtime_channels.epoch IS 'another one: positions before mean nothing any more';
+
+COMMENT ON COLUMN realtime_channels.top IS 'the number of the latest publication; who publishes holds the row until the commit';
+
+ALTER TABLE ONLY realtime_channels
+    ADD CONSTRAINT realtime_channels_pkey PRIMARY KEY (name);
+
+CREATE SEQUENCE realtime_clock
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
 CREATE TABLE realtime_listening (
     process text NOT NULL,
     until timestamp with time zone NOT NULL
@@ -1304,6 +1431,48 @@ COMMENT ON COLUMN realtime_listening.until IS 'somebody listens to it, or did a 
 
 ALTER TABLE ONLY realtime_listening
     ADD CONSTRAINT realtime_listening_pkey PRIMARY KEY (process);
+
+CREATE TABLE realtime_namespaces (
+    name text NOT NULL,
+    history_size integer NOT NULL,
+    history_seconds integer NOT NULL,
+    subscribe_roles text[] DEFAULT '{}'::text[] NOT NULL,
+    publish_roles text[] DEFAULT '{}'::text[] NOT NULL,
+    has_presence boolean DEFAULT true NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT realtime_namespaces_history_seconds_check CHECK ((history_seconds >= 0)),
+    CONSTRAINT realtime_namespaces_history_size_check CHECK ((history_size >= 0))
+);
+
+COMMENT ON TABLE realtime_namespaces IS 'the rules of channels NAME:…; the row without a name is for all others';
+
+COMMENT ON COLUMN realtime_namespaces.subscribe_roles IS 'of people; keys may by their scopes';
+
+ALTER TABLE ONLY realtime_namespaces
+    ADD CONSTRAINT realtime_namespaces_pkey PRIMARY KEY (name);
+
+CREATE TABLE realtime_publications (
+    channel text NOT NULL,
+    number bigint NOT NULL,
+    data text,
+    event_id text,
+    tags jsonb,
+    roles text[],
+    idempotency_key text,
+    published_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT realtime_publications_check CHECK (((data IS NULL) <> (event_id IS NULL)))
+)
+WITH (autovacuum_vacuum_scale_factor='0.05');
+
+COMMENT ON COLUMN realtime_publications.event_id IS 'its data are those of the event';
+
+ALTER TABLE ONLY realtime_publications
+    ADD CONSTRAINT realtime_publications_pkey PRIMARY KEY (channel, number);
+
+CREATE INDEX realtime_publications_expires_at ON realtime_publications USING btree (expires_at);
+
+CREATE UNIQUE INDEX realtime_publications_idempotency_key ON realtime_publications USING btree (channel, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 
 CREATE TABLE resource_samples (
     name text NOT NULL,

@@ -37,6 +37,7 @@ SECTIONS = {
         "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
         "deliveries": "Look at deliveries and their attempts, and retry them.",
         "listen": "Have deliveries sent to a program on this machine, until Ctrl-C.",
+        "channels": "Publish to channels of realtime, list them, and show what they keep.",
         "trigger": "Publish an example event of a TYPE (order.created), as your own program would.",
     },
     "Mail, texts and push": {

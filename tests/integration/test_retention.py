@@ -133,6 +133,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
     assert sorted(purges) == [
         "api_keys",
         "audit_logs",
+        "channels",
         "cost_readings",
         "database_migrations",
         "dead_jobs",
@@ -148,6 +149,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "objects",
         "one_time_codes",
         "processes",
+        "publications",
         "replays",
         "resource_samples",
         "s3_keys",

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.adapters.redis.pubsub import RedisBroadcast
+from ogel.features.realtime.channels.store import NewPublication
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import PUBLISH, publish_job
 from ogel.features.realtime.listening import Presence
@@ -32,8 +33,7 @@ from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.realtime.broadcast import EVENTS
-from ogel.runtime.realtime.message import pack
+from tests.support.core import a_core
 
 LIMIT_SECONDS = 20
 DRAIN_SECONDS = 10
@@ -93,6 +93,7 @@ class World:
     feature: RealtimeFeature
     broadcast: RedisBroadcast
     outbox: Outbox
+    database: Database
     watch: ScriptedWatch
     port: int
     registry: CollectorRegistry
@@ -103,7 +104,22 @@ class World:
         return self.registry.get_sample_value(f"ogel_realtime_{name}", labels)
 
     async def say(self, *events: Event) -> None:
-        await self.broadcast.publish(EVENTS, [pack(event) for event in events])
+        """Publishes them, and does what a worker would."""
+        async with self.database.transaction() as tx:
+            await self.outbox.publish(tx, events, to=[])
+        await self.perform(a_job(events))
+
+    async def perform(self, job: Job) -> None:
+        kind = publish_job(self.broadcast)
+        assert kind.load is not None
+        assert kind.perform is not None
+        async with self.database.autocommit() as tx:
+            found = await kind.load(tx, [job])
+        if job.id in found:
+            await kind.perform(job, found[job.id])
+
+    async def publish(self, channel: str, *data: str) -> None:
+        await self.feature.publisher.publish([NewPublication(channel, each) for each in data])
 
     @asynccontextmanager
     async def websocket(self, query: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
@@ -121,29 +137,38 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(redis_url: str, presence: Presence | None = None, **options: Any) -> AsyncIterator[World]:
+async def a_world(
+    redis_url: str, database_url: str, presence: Presence | None = None, **options: Any
+) -> AsyncIterator[World]:
     async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
-    settings = RealtimeSettings(**options)
-    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, settings, DRAIN_SECONDS)
     queue.know([publish_job(broadcast)])
-    streams = [("realtime", stream) for stream in feature.streams()]
-    app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
-    sockets = bind("127.0.0.1", 0)
-    listen(sockets)
-    running = asyncio.gather(serve(app, sockets, stop, drain_seconds=DRAIN_SECONDS), feature.serve(stop))
-    port = sockets[0].getsockname()[1]
-    try:
-        async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            await feature.feed.connected.wait()
-            yield World(http, feature, broadcast, Outbox(queue), watch, port, registry, stop, running)
-    finally:
-        stop.set()
-        await running
-        await broadcast.close()
+    async with a_database(database_url, lambda queues: None) as database:
+        core = a_core(
+            database, queue, broadcast=broadcast, watch=watch, registry=registry, drain_seconds=DRAIN_SECONDS
+        )
+        feature = RealtimeFeature(core, RealtimeSettings(**options), presence or Nowhere())
+        streams = [("realtime", stream) for stream in feature.streams()]
+        app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
+        sockets = bind("127.0.0.1", 0)
+        listen(sockets)
+        running = asyncio.gather(serve(app, sockets, stop, drain_seconds=DRAIN_SECONDS), feature.serve(stop))
+        port = sockets[0].getsockname()[1]
+        try:
+            async with (
+                asyncio.timeout(LIMIT_SECONDS),
+                aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+            ):
+                await feature.feed.connected.wait()
+                outbox = Outbox(queue)
+                yield World(http, feature, broadcast, outbox, database, watch, port, registry, stop, running)
+        finally:
+            stop.set()
+            await running
+            await broadcast.close()
 
 
 def an_event(type: str = "order.paid", data: bytes = b'{"total": 1.50}', **changes: Any) -> Event:

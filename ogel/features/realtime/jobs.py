@@ -1,13 +1,14 @@
-"""The job that broadcasts new events to all processes with connected clients."""
+"""The job that gives new events their places in the stream of events, and tells all processes with clients of them."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import structlog
 
-from ogel.features.realtime.store import announcing, recent_events
+from ogel.features.realtime.channels.names import EVENTS
+from ogel.features.realtime.channels.store import NewPublication, publish
+from ogel.features.realtime.store import announcing, earlier, recent_events
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -16,8 +17,9 @@ from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Consequences
-from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
+from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.message import pack
+from ogel.runtime.realtime.publication import PUBLICATIONS, Publication, packed
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +28,11 @@ QUEUE = "realtime"
 ATTEMPTS = 8
 # The most events in a job: a publishing transaction with more makes several, which keeps payloads and jobs small.
 EVENTS_PER_JOB = 100
-# Events that waited longer than this (no worker, no Redis) are not broadcast, because clients expect current ones.
-# Programs that must not miss any use a webhook, or read /api/events.
+# Events that waited longer than this (no worker) are not told any more, because clients expect current ones. Programs
+# that must not miss any use a webhook, or read /api/events.
 TOO_LATE_SECONDS = 300.0
+# Jobs of other workers whose events are placed along; only behind more of them would the order be another.
+_MOST_EARLIER = 500
 
 
 class _Announcements(Consequences):
@@ -52,27 +56,45 @@ async def announce(_: Transaction, events: Sequence[Event]) -> Consequences:
 
 
 def publish_job(broadcast: Broadcast) -> JobKind:
-    """Safe to repeat: clients may then receive an event twice, with the same id."""
+    """Safe to repeat: an event keeps its first place, and processes know what they have told."""
 
-    async def perform(job: Job, payloads: Sequence[bytes]) -> Outcome:
+    async def perform(job: Job, publications: Sequence[Publication]) -> Outcome:
         try:
-            await broadcast.publish(EVENTS, payloads)
+            await broadcast.publish(PUBLICATIONS, [packed(each) for each in publications])
         except Unavailable as error:
-            # `publish` waits for Redis, which limits the pace: in an outage the claimed jobs wait here,
-            # the others stay in Postgres.
-            pause = random.uniform(1.0, 5.0)  # noqa: S311 - spreads load, guards nothing
-            return Outcome("postpone", error.message, after_seconds=pause)
+            # They have their places: processes with clients find them there.
+            log.warning("realtime.unsent", publications=len(publications), error=error.message)
         return DONE
 
     return JobKind(PUBLISH, QUEUE, perform, load=_load, timeout_seconds=30.0, max_attempts=ATTEMPTS)
 
 
-async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[bytes]]:
-    """Leaves out jobs whose events are all too old; these count as done."""
-    wanted = {job.id: job.payload["event_ids"] for job in jobs}
-    ids = [id for part in wanted.values() for id in part]
+async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[Publication]]:
+    """
+    Places the events of all jobs at once, in the order in which they were published: those of earlier jobs first, which
+    another worker may have and not have come to yet. Leaves out jobs whose events are all too old; these count as done.
+    """
+    wanted = {job.id: job.payload["event_ids"] for job in sorted(jobs, key=lambda job: job.id)}
+    before = await earlier(tx, PUBLISH, min(wanted), _MOST_EARLIER)
+    mine = list(dict.fromkeys(id for part in wanted.values() for id in part))
+    ids = list(dict.fromkeys([*before, *mine]))
     events = await recent_events(tx, ids, TOO_LATE_SECONDS)
-    if len(events) < len(ids):
-        log.warning("realtime.too_late", events=len(ids) - len(events))
-    found = {job_id: [pack(events[id]) for id in part if id in events] for job_id, part in wanted.items()}
-    return {job_id: payloads for job_id, payloads in found.items() if payloads}
+    if late := [id for id in mine if id not in events]:
+        log.warning("realtime.too_late", events=len(late))
+    placed = await _placed(tx, [events[id] for id in ids if id in events])
+    found = {job_id: [placed[id] for id in part if id in placed] for job_id, part in wanted.items()}
+    return {job_id: publications for job_id, publications in found.items() if publications}
+
+
+async def _placed(tx: Transaction, events: Sequence[Event]) -> dict[str, Publication]:
+    """By event id."""
+    if not events:
+        return {}
+    items = [NewPublication(EVENTS, event_id=event.id, idempotency_key=event.id) for event in events]
+    places = await publish(tx, items)
+    return {
+        event.id: Publication(
+            EVENTS, place.epoch, place.offset, event.created_at, pack(event), event=event.type
+        )
+        for event, place in zip(events, places, strict=True)
+    }

@@ -3,6 +3,16 @@
 SELECT id, type, data::text AS data, subject, created_at FROM {events} AS e
 WHERE id = ANY (%(ids)s) AND created_at > now() - make_interval(secs => %(seconds)s)
 
+-- earlier --
+-- The events of jobs that were made before one and are not done, in the order of the jobs.
+SELECT jsonb_array_elements_text(payload -> 'event_ids')
+FROM (
+  SELECT id, payload FROM {jobs} AS jobs
+  WHERE kind = %(kind)s AND status <> 'dead' AND id < %(before)s
+  ORDER BY id LIMIT %(limit)s
+) AS earlier
+ORDER BY id
+
 -- announcements --
 -- Ids and payloads of jobs, each for a number of the `published` events, in their order. None while no client listens.
 SELECT (%(announcements)s::text[])[part] AS id, jsonb_build_object('event_ids', jsonb_agg(id ORDER BY place)) AS payload

@@ -66,3 +66,9 @@ class RealtimeSettings(Section):
         default=25.0,
         meaning="A client that has heard nothing for so long is pinged: proxies close what is idle, some after 60 s.",
     )
+    publication_bytes: int = knob(
+        "OGEL_REALTIME_PUBLICATION_BYTES",
+        takes=whole(1024, 1024 * 1024, "bytes"),
+        default=256 * 1024,
+        meaning="Most bytes of what is published to a channel.",
+    )

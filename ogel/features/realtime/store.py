@@ -8,15 +8,22 @@ from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.made import jobs_made
+from ogel.runtime.jobs.seen import JOBS
 from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__, events=EVENTS)
+_SQL = Queries.beside(__name__, events=EVENTS, jobs=JOBS)
 
 
 async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> dict[str, Event]:
     """Returns events by id, without those older than that many seconds and those that were deleted."""
     rows = await tx.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
+
+
+async def earlier(tx: Transaction, kind: str, before: str, limit: int) -> list[str]:
+    """Returns the ids of events of unfinished jobs that were made before the one with that id, in their order."""
+    rows = await tx.tuples(_SQL.earlier, {"kind": kind, "before": before, "limit": limit})
+    return [id for (id,) in rows]
 
 
 def announcing(

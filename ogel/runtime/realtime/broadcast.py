@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-# The channel that carries events as `message.pack` writes them.
-EVENTS = "ogel:realtime:events"
 # Carries the ids of revoked keys. They are hints: receivers look the key up in the database.
 KEYS = "ogel:keys:ended"
 # Says that sessions have ended, or users were changed: a hint, too.

@@ -1,36 +1,37 @@
-"""Passes what this process receives from the broadcast to its hub, and news of what ended to whoever watches that."""
+"""Listens to what other processes say: what is published, and that a key or session has ended."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-
-import msgspec
-import structlog
+from collections.abc import Awaitable, Callable
 
 from ogel.runtime.http.admission import Watch
-from ogel.runtime.realtime.broadcast import EVENTS, KEYS, SESSIONS, Broadcast
+from ogel.runtime.realtime.broadcast import KEYS, SESSIONS, Broadcast
 from ogel.runtime.realtime.connections.registry import Registry
-from ogel.runtime.realtime.hub import Hub
-from ogel.runtime.realtime.message import Message
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-
-log = structlog.get_logger(__name__)
+from ogel.runtime.realtime.publication import PUBLICATIONS
 
 
 class RealtimeFeed:
-    """A service of the lifecycle, which runs beside the server that holds the clients."""
+    """
+    A service of the lifecycle, which runs beside the server that holds the clients.
+
+    heard      takes what another process has published.
+    connected  called when that can be heard again after a while.
+    """
 
     def __init__(
         self,
         registry: Registry,
-        hub: Hub[Message],
+        heard: Callable[[bytes], None],
+        connected: Callable[[], None],
         broadcast: Broadcast,
         watch: Watch,
         metrics: RealtimeMetrics,
     ) -> None:
         self._registry = registry
-        self._hub = hub
+        self._tell = heard
+        self._tell_connected = connected
         self._broadcast = broadcast
         self._watch = watch
         self._metrics = metrics
@@ -39,7 +40,11 @@ class RealtimeFeed:
     async def run(self, stop: asyncio.Event) -> None:
         """Listens until `stop`, then sends every client away, so that the server need not wait for any."""
         try:
-            channels = {EVENTS: self._heard, KEYS: self._something_ended, SESSIONS: self._something_ended}
+            channels = {
+                PUBLICATIONS: self._heard,
+                KEYS: self._something_ended,
+                SESSIONS: self._something_ended,
+            }
             await self._broadcast.listen(channels, self._connected, stop)
         finally:
             await self._registry.drain()
@@ -48,13 +53,7 @@ class RealtimeFeed:
         self._watch.look_soon()
 
     def _heard(self, payload: bytes) -> Awaitable[None] | None:
-        try:
-            message = Message(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Another program writes to our channel, or another version of Ogel.
-            log.warning("realtime.unreadable", bytes=len(payload), error=str(error))
-            return None
-        self._hub.publish(message.type, message)
+        self._tell(payload)
         dispatcher = self._registry.dispatcher
         return dispatcher.caught_up() if dispatcher.is_behind else None
 
@@ -63,5 +62,6 @@ class RealtimeFeed:
         if connected:
             self.connected.set()
             self._watch.look_soon()  # for news that was missed
+            self._tell_connected()
         else:
             self.connected.clear()

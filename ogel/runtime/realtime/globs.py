@@ -29,6 +29,11 @@ class Glob:
         return True
 
 
+def matches(glob: str, type: str) -> bool:
+    """Of many types, use GlobIndex."""
+    return glob == type if "*" not in glob else Glob(glob).matches(type)
+
+
 class GlobIndex(Generic[Item]):
     """
     Compares with exact types, and with globs whose text before the first `*` begins the type; others (`chat.room-17.*`)
@@ -81,3 +86,23 @@ class GlobIndex(Generic[Item]):
                     if glob.matches(type):
                         found |= items
         return found
+
+
+class NameIndex(Generic[Item]):
+    """The same for names without globs."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, set[Item]] = {}
+
+    def add(self, name: str, item: Item) -> None:
+        self._items.setdefault(name, set()).add(item)
+
+    def remove(self, name: str, item: Item) -> None:
+        """Undoes one `add`; what was never added is ignored."""
+        items = self._items.get(name, set())
+        items.discard(item)
+        if not items:
+            self._items.pop(name, None)
+
+    def matching(self, name: str) -> set[Item]:
+        return self._items.get(name, set())

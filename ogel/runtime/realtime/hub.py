@@ -67,6 +67,11 @@ class Hub(Generic[Publication]):
         self._index.remove(topic, listener)
         self._metrics.subscribed(-1)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was published has been handed out."""
+        return self._dispatcher.is_settled
+
     def publish(self, topic: str, publication: Publication) -> None:
         """Hands it to everyone who listens by the time it is its turn, each of them once."""
         self._dispatcher.hand_out(_FanOut(self._index, topic, publication, self._metrics))

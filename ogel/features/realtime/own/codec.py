@@ -1,26 +1,29 @@
 """
 Ogel's own dialect, as it stands on a WebSocket and in Server-Sent Events.
 
-The server speaks, the client listens: `ready` with the globs it will hear, `event` for each event, `ping`
-when it has been quiet, and a reason when the server ends it.
+The server speaks, the client listens: `ready` with what it will hear, `event` for each event, `message` for what is
+published to its channels, `ping` when it has been quiet, and a reason when the server ends it. With each comes a
+cursor, for when it comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from ogel.runtime.http.websocket.frames import TEXT, frame
 from ogel.runtime.realtime.connections.session import Farewell, Reason
-from ogel.runtime.realtime.message import Message
+from ogel.runtime.realtime.publication import Publication
 
 # RFC 6455 §7.4.1 and the IANA registry: going away; try again later; policy violation; internal error. 4401 is what 401
 # is over HTTP: not with this key.
 CLOSE_CODES = {
     Reason.SHUTDOWN: 1001,
     Reason.SLOW: 1013,
+    Reason.BEHIND: 1013,
     Reason.FLOODED: 1008,
     Reason.FAILED: 1011,
     Reason.REVOKED: 4401,
@@ -28,47 +31,112 @@ CLOSE_CODES = {
 }
 
 
-class Words(Struct, frozen=True):
+class Ready(Struct, frozen=True):
+    """
+    events     the globs of the events that it will hear.
+    channels   likewise.
+    recovered  whether what was missed since its cursor comes now, all of it; None: it had none.
+    """
+
+    events: Sequence[str] = ()
+    channels: Sequence[str] = ()
+    recovered: bool | None = None
+
+
+class Words(Protocol):
     """What one transport has for each thing there is to say, framed."""
 
-    ready: Callable[[Sequence[str]], bytes]
-    event: Callable[[Message], bytes]
-    ping: bytes
-    farewell: Callable[[Reason], Farewell]
+    def ready(self, ready: Ready, cursor: str) -> bytes: ...
+
+    def said(self, publication: Publication) -> bytes:
+        """Without the cursor, and so the same for every client."""
+
+    def with_cursor(self, said: bytes, cursor: str) -> bytes: ...
+
+    def ping(self, cursor: str) -> bytes: ...
+
+    def gap(self, channel: str) -> bytes:
+        """Publications of it are missing before the next."""
+
+    def farewell(self, reason: Reason) -> Farewell: ...
 
 
-def websocket_ready(globs: Sequence[str]) -> bytes:
-    return frame(TEXT, msgspec.json.encode({"type": "ready", "events": globs}))
+class _WebSocketWords:
+    def ready(self, ready: Ready, cursor: str) -> bytes:
+        return _text({"type": "ready", **_fields(ready), "cursor": cursor})
+
+    def said(self, publication: Publication) -> bytes:
+        if publication.event is not None:
+            return b'{"type":"event","event":%b' % publication.data
+        about = msgspec.json.encode({"type": "message", **_about(publication)})
+        return b'%b,"data":%b' % (about[:-1], publication.data)
+
+    def with_cursor(self, said: bytes, cursor: str) -> bytes:
+        return frame(TEXT, b'%b,"cursor":"%b"}' % (said, cursor.encode()))
+
+    def ping(self, cursor: str) -> bytes:
+        """A message instead of WebSocket's own ping, which pages do not see."""
+        return _text({"type": "ping", "cursor": cursor})
+
+    def gap(self, channel: str) -> bytes:
+        return _text({"type": "gap", "channel": channel})
+
+    def farewell(self, reason: Reason) -> Farewell:
+        return Farewell(CLOSE_CODES[reason], reason)
 
 
-def websocket_event(message: Message) -> bytes:
-    return frame(TEXT, b'{"type":"event","event":%b}' % message.json)
+class _SseWords:
+    def ready(self, ready: Ready, cursor: str) -> bytes:
+        # EventSource reconnects by itself; a second keeps a restart from feeling like an outage.
+        block = _sse("ready", msgspec.json.encode(_fields(ready)))
+        return b"retry: 1000\n" + self.with_cursor(block, cursor)
+
+    def said(self, publication: Publication) -> bytes:
+        if publication.event is not None:
+            return _sse("event", publication.data)
+        about = msgspec.json.encode(_about(publication))
+        return _sse("message", b'%b,"data":%b}' % (about[:-1], publication.data))
+
+    def with_cursor(self, said: bytes, cursor: str) -> bytes:
+        return b"id: %b\n%b" % (cursor.encode(), said)
+
+    def ping(self, cursor: str) -> bytes:
+        """
+        A comment keeps proxies from closing an idle connection. EventSource remembers the id of a block that says
+        nothing, too (HTML §9.2.6): who heard nothing for an hour still comes back with a young cursor.
+        """
+        return b": ping\nid: %b\n\n" % cursor.encode()
+
+    def gap(self, channel: str) -> bytes:
+        return _sse("gap", msgspec.json.encode({"channel": channel}))
+
+    def farewell(self, reason: Reason) -> Farewell:
+        return Farewell(CLOSE_CODES[reason], reason, _sse("end", msgspec.json.encode({"reason": reason})))
 
 
-def websocket_farewell(reason: Reason) -> Farewell:
-    return Farewell(CLOSE_CODES[reason], reason)
+WEBSOCKET: Words = _WebSocketWords()
+SSE: Words = _SseWords()
 
 
-def sse_ready(globs: Sequence[str]) -> bytes:
-    # EventSource reconnects by itself; a second keeps a restart from feeling like an outage.
-    return b"retry: 1000\n" + _sse("ready", msgspec.json.encode({"events": globs}))
+def _fields(ready: Ready) -> Mapping[str, object]:
+    fields: dict[str, object] = {"events": ready.events}
+    if ready.channels:
+        fields["channels"] = ready.channels
+    if ready.recovered is not None:
+        fields["recovered"] = ready.recovered
+    return fields
 
 
-def sse_event(message: Message) -> bytes:
-    return b"id: %b\n" % message.id.encode() + _sse("event", message.json)
+def _about(publication: Publication) -> Mapping[str, object]:
+    about: dict[str, object] = {"channel": publication.channel, "offset": publication.offset}
+    return {**about, "tags": publication.tags} if publication.tags else about
 
 
-def sse_farewell(reason: Reason) -> Farewell:
-    return Farewell(CLOSE_CODES[reason], reason, _sse("end", msgspec.json.encode({"reason": reason})))
+def _text(said: Mapping[str, object]) -> bytes:
+    return frame(TEXT, msgspec.json.encode(said))
 
 
 def _sse(name: str, data: bytes) -> bytes:
     # A publisher's JSON may span lines. Each becomes a field, and the client joins them again (HTML §9.2.6).
     lines = b"".join(b"data: %b\n" % line for line in data.splitlines())
     return b"event: %b\n%b\n" % (name.encode(), lines)
-
-
-# A message instead of WebSocket's own ping, which pages do not see.
-WEBSOCKET = Words(websocket_ready, websocket_event, frame(TEXT, b'{"type":"ping"}'), websocket_farewell)
-# A comment, which EventSource skips; it keeps proxies from closing an idle connection.
-SSE = Words(sse_ready, sse_event, b": ping\n\n", sse_farewell)

@@ -25,6 +25,7 @@ PIECE_BYTES = 64 * 1024
 # How long a client that is ended may take to read why.
 LAST_WORDS_SECONDS = {
     Reason.SLOW: 10.0,
+    Reason.BEHIND: 30.0,
     Reason.FLOODED: 1.0,
     Reason.SHUTDOWN: 2.0,
     Reason.REVOKED: 0.5,
@@ -128,13 +129,14 @@ class Connection(Successor):
     def end(self, reason: Reason) -> None:
         """
         Ends it with the farewell of its session, whose `gone` is called. What waits is dropped, unless it is the
-        process that stops; a client that does not read is cut off soon. Does nothing once it has ended.
+        process that stops or the client that is behind; a client that does not read is cut off soon. Does nothing once
+        it has ended.
         """
         session = self._session
         if session is None:
             return
         farewell = session.ended(reason)
-        keeps = reason is Reason.SHUTDOWN
+        keeps = reason in (Reason.SHUTDOWN, Reason.BEHIND)
         self._registry.metrics.ended(reason, 0 if keeps else len(self._pending))
         if not keeps:
             self._drop()

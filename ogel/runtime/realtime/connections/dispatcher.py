@@ -53,6 +53,10 @@ class Dispatcher:
         self._schedule()
 
     @property
+    def is_settled(self) -> bool:
+        return not self._fan_outs
+
+    @property
     def is_behind(self) -> bool:
         return len(self._fan_outs) > MAX_BACKLOG
 

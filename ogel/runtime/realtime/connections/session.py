@@ -10,6 +10,7 @@ class Reason(StrEnum):
     """Why the server ends a connection."""
 
     SLOW = "slow"  # the client reads more slowly than messages arrive
+    BEHIND = "behind"  # it missed more than can be said at once, and has got the first part of that
     FLOODED = "flooded"  # it has sent more than it may
     SHUTDOWN = "shutdown"  # this process stops; the client can reconnect to another
     REVOKED = "revoked"  # its key or session was revoked, or has lost the scope

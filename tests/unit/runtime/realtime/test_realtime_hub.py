@@ -11,17 +11,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from ogel.kernel.clock import utc_now
-from ogel.kernel.event import Event
-from ogel.runtime.realtime.broadcast import EVENTS, KEYS
+from ogel.runtime.realtime.broadcast import KEYS
 from ogel.runtime.realtime.connections import dispatcher
 from ogel.runtime.realtime.connections.dispatcher import Dispatcher
 from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
 from ogel.runtime.realtime.feed import RealtimeFeed
 from ogel.runtime.realtime.globs import GlobIndex
 from ogel.runtime.realtime.hub import Hub
-from ogel.runtime.realtime.message import Message, pack
 from ogel.runtime.realtime.metrics import RealtimeMetrics
+from ogel.runtime.realtime.publication import PUBLICATIONS
 from tests.support.http import story
 from tests.support.realtime import ScriptedWatch
 
@@ -198,43 +196,37 @@ async def test_who_brings_publications_waits_until_there_is_room() -> None:
 
 
 class Silence:
-    """A broadcast that says one unreadable thing, then one event."""
+    """A broadcast that says one thing."""
 
     async def publish(self, channel: str, payloads: object) -> None:
         raise AssertionError("the feed only listens")
 
     async def listen(self, channels, on_connected, stop):  # type: ignore[no-untyped-def]
         on_connected(True)
-        channels[EVENTS](b"what is this")
-        channels[EVENTS](pack(Event("evt_1", "order.paid", b"{}", None, utc_now())))
+        channels[PUBLICATIONS](b"whatever it is")
         channels[KEYS](b"key_1")
         await stop.wait()
         on_connected(False)
 
 
-def test_the_feed_skips_what_it_cannot_read_and_passes_on_news_of_keys() -> None:
-    @story
-    async def told() -> None:
-        metrics, watch, stop = RealtimeMetrics(CollectorRegistry()), ScriptedWatch(), asyncio.Event()
-        registry = Registry(metrics, ConnectionOptions())
-        hub: Hub[Message] = Hub(GlobIndex(), registry.dispatcher, metrics)
-        heard: list[str] = []
-
-        class Ids(Heard):
-            def hear(self, publication: Any, encoded: bytes) -> None:
-                heard.append(publication.id)
-
-        hub.subscribe("order.*", Ids(encode=lambda message: message.json))  # type: ignore[arg-type, attr-defined]
-        feed = RealtimeFeed(registry, hub, Silence(), watch, metrics)
-        running = asyncio.create_task(feed.run(stop))
-        await feed.connected.wait()
-        await handed_out()
-        assert heard == ["evt_1"]
-        assert watch.looks == 2  # at what was not heard before, and at the news
-        stop.set()
-        await running
-        assert not feed.connected.is_set()
-
-    with capture_logs() as logs:
-        told()
-    assert [line["event"] for line in logs] == ["realtime.unreadable"]
+@story
+async def test_the_feed_passes_on_publications_and_news_of_keys() -> None:
+    metrics, watch, stop = RealtimeMetrics(CollectorRegistry()), ScriptedWatch(), asyncio.Event()
+    heard: list[bytes] = []
+    connected: list[bool] = []
+    feed = RealtimeFeed(
+        Registry(metrics, ConnectionOptions()),
+        heard.append,
+        lambda: connected.append(True),
+        Silence(),
+        watch,
+        metrics,
+    )
+    running = asyncio.create_task(feed.run(stop))
+    await feed.connected.wait()
+    await handed_out()
+    assert (heard, connected) == ([b"whatever it is"], [True])
+    assert watch.looks == 2  # at what was not heard before, and at the news
+    stop.set()
+    await running
+    assert not feed.connected.is_set()

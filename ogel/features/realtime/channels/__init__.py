@@ -1,0 +1,1 @@
+"""Channels: publications in order, kept for a while, so that who was away hears what was missed."""

@@ -1,0 +1,1 @@
+"""Namespaces: the rules that channels of the same beginning share."""
