@@ -17,8 +17,9 @@ from ogel.runtime.http.http1 import Http1
 
 log = structlog.get_logger(__name__)
 
-# Accepted in one turn of the event loop, so that a flood of new connections does not hold up the others.
-_AT_ONCE = 128
+# Accepted in one turn of the event loop, so that a crowd of new connections does not hold up the others: in the next
+# turn all of them have a request, which takes ten times as long as accepting them.
+_AT_ONCE = 16
 # The process or the machine is out of files or memory. Accepting is retried after a pause instead of in a busy loop.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS = 1.0
