@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import getpass
 import sys
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ogel.settings import Settings
 
 
+# For Postgres to answer: somebody sits and waits, and a server that takes longer is away, which is worth saying.
+PATIENCE_SECONDS = 10.0
 # Any key will do.
 _ANY_KEY = {"authorization": "Bearer operator"}
 # Of an answer that is read more slowly than it comes; a piece is some hundred KiB at most.
@@ -108,7 +111,9 @@ class InProcess:
         from ogel.operators import api
 
         stop = asyncio.Event()
-        async with api(self._settings, f"cli:{getpass.getuser()}") as app:
+        patience = min(self._settings.connect_seconds, PATIENCE_SECONDS)
+        settings = dataclasses.replace(self._settings, connect_seconds=patience)
+        async with api(settings, f"cli:{getpass.getuser()}") as app:
             self._ready.set_result((asyncio.get_running_loop(), stop, app))
             await stop.wait()
 
