@@ -165,7 +165,9 @@ def test_the_database_has_no_connections_left(
         follow("database-slow.md", reading, tmp_path, place.ogel)
 
 
+@pytest.mark.long
 def test_a_disk_is_full(tmp_path: Path) -> None:
+    """The fault itself is met in each run: test_full_disk.py."""
     with small_disk(tmp_path / "disk", 160) as disk:
         settings = {**QUIET, "OGEL_DATA_DIR": str(disk / "data"), "OGEL_ALERT_DISK_FREE": "0.1"}
         with Ogel("up", log=tmp_path / "up.log", **settings) as ogel:
