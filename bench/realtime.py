@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 import subprocess
@@ -18,11 +19,12 @@ from bench.hammer import Hammering
 from bench.listeners import Heard, Listeners
 from bench.world import HERE, Machine, Trial, cpu_of_tree, create_key, pid_of, resident_megabytes
 from ogel.adapters.redis.pubsub import RedisBroadcast
+from ogel.features.realtime.channels.names import EVENTS
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.realtime.broadcast import EVENTS
 from ogel.runtime.realtime.message import pack
+from ogel.runtime.realtime.publication import PUBLICATIONS, Publication, packed
 from ogel.runtime.realtime.signed import SignedBroadcast
 from tests.support.process import SECRET, Ogel, eventually, free_port
 
@@ -166,13 +168,21 @@ def _text() -> bytes:
 
 
 def _to_redis(here: Machine) -> Callable[[], Publish]:
+    """As a worker does that has given events their places: of a stream that is new to who has begun to listen."""
+    offsets, epoch = itertools.count(1), new_id("e")
+
+    def placed(text: bytes) -> bytes:
+        event = Event(new_id("evt"), "bench.said", text, None, utc_now())
+        publication = Publication(
+            EVENTS, epoch, next(offsets), event.created_at, pack(event), event=event.type
+        )
+        return packed(publication)
+
     def made() -> Publish:
         broadcast = SignedBroadcast(RedisBroadcast(here.redis_url), SECRET)
 
         async def publish(texts: list[bytes]) -> None:
-            await broadcast.publish(
-                EVENTS, [pack(Event(new_id("evt"), "bench.said", each, None, utc_now())) for each in texts]
-            )
+            await broadcast.publish(PUBLICATIONS, [placed(each) for each in texts])
 
         return publish
 
