@@ -13,7 +13,7 @@ from ogel.cli.cost.source import prices_of, prices_option
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.progress import Meter
 from ogel.cli.railway_project import ask_railway, place_of, place_options
-from ogel.cli.tables import Column, Table, heading, printable, show_fields, wrapped
+from ogel.cli.tables import Column, Table, heading, printable, show_fields, show_text
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ def _show(report: Report) -> None:
 
 def _show_service(service: ServiceReport) -> None:
     heading(f"{service.name}: {_ANSWERS[service.answer]}")
-    _show_text(service.reason)
+    show_text(service.reason)
     if service.hazard:
-        _show_text(f"Risk {service.risk}: {service.hazard}")
+        show_text(f"Risk {service.risk}: {service.hazard}")
     _show_evidence("it is " + service.title, service.evidence)
     _show_evidence("against that", service.against)
     _show_evidence("who uses it", service.use)
@@ -180,16 +180,9 @@ def _show_list(title: str, items: Sequence[str]) -> None:
             command, _, note = each.partition(NOTE)
             if each.startswith(COMMANDS):
                 click.echo(_BULLET + printable(command))  # whole, to be pasted
-                _show_text(note, _BULLET * 3)
+                show_text(note, _BULLET * 3)
             else:
-                _show_text(each, _BULLET)
-
-
-def _show_text(text: str, indent: str = "") -> None:
-    if not text:
-        return
-    for line in wrapped(printable(text), len(indent)):
-        click.echo(indent + line)
+                show_text(each, _BULLET)
 
 
 def _dollars(amount: float | None) -> str:

@@ -10,7 +10,7 @@ import click
 
 from ogel.cli.operator import api, json_option, say
 from ogel.cli.sizes import size
-from ogel.cli.tables import Column, Table, printable, show_parts, wrapped
+from ogel.cli.tables import Column, Table, show_parts, show_text
 from ogel.cli.times import absolute
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def _show(report: SloReport, window: str) -> None:
     since = "nothing is counted yet" if report.since is None else f"counted since {absolute(report.since)}"
     show_parts([f"of {window}: {kept} met, {len(missed)} missed", *missed, since])
     for note, names in _notes(report).items():
-        for line in wrapped(f"{', '.join(names)}: {printable(note)}", 0):
-            click.echo(line)
+        show_text(f"{', '.join(names)}: {note}")
 
 
 def _is_unknown(each: ObjectiveInfo) -> bool:

@@ -116,6 +116,13 @@ def show_parts(parts: Sequence[str]) -> None:
         click.echo(line if place else coloured(line))
 
 
+def show_text(text: str, indent: str = "", colour: str | None = None) -> None:
+    """Whole, on as many lines as it needs; an empty one on none."""
+    if text:
+        for line in wrapped(printable(text), len(indent)):
+            click.secho(indent + line, fg=colour)
+
+
 def heading(text: str) -> None:
     click.echo()
     click.secho(printable(text), bold=True)

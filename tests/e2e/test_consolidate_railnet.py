@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.cli import ogel
 from tests.support.mongo import Mongo
 from tests.support.railnet import Railnet, Way, why_not
 from tests.support.receiver import Receiver
@@ -28,12 +26,12 @@ def answers(report: Any) -> dict[str, str]:
     return {each["name"]: each["answer"] for each in report["services"]}
 
 
-def test_what_has_private_names_alone_is_seen_from_inside(tmp_path: Path) -> None:
+def test_what_has_private_names_alone_is_seen_from_inside() -> None:
     if missing := why_not():
         pytest.skip(f"SKIPPED: {missing}")
     with ExitStack() as stack:
         project = stack.enter_context(SupabaseProject())
-        net = stack.enter_context(Railnet(tmp_path, ["kong", "auth", "mongodb", "ogel"], []))
+        net = stack.enter_context(Railnet(["kong", "auth", "mongodb", "ogel"], []))
         services = [
             ("kong", 8001, kong_admin({"/auth/v1": "auth"}), "kong:3.9"),
             ("auth", 9999, gotrue(), "supabase/gotrue:v2.186.0"),
@@ -44,7 +42,7 @@ def test_what_has_private_names_alone_is_seen_from_inside(tmp_path: Path) -> Non
             stack.enter_context(Way(net.listen(name, port), dial(running)))
             project.service(name, image=image)
         urls = {"KONG": "http://kong.railway.internal:8000", "AUTH": "http://auth.railway.internal:9999"}
-        ogel = project.service("ogel", image="ogel", variables=urls)
+        service = project.service("ogel", image="ogel", variables=urls)
         # Railway's API is a way out of the network; here it is at the same address as outside.
         listener = net.listen("ogel", project.railway.port, "127.0.0.1", family=socket.AF_INET)
         stack.enter_context(Way(listener, dial(project.railway)))
@@ -58,23 +56,21 @@ def test_what_has_private_names_alone_is_seen_from_inside(tmp_path: Path) -> Non
         }
         assert all(each["private_only"] for each in outside["services"])
 
-        command = [net.python("ogel"), "-m", "ogel", "consolidate", "--json"]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **project.railway.variables()}
-        inside = subprocess.run(
-            command, env={**environment, **ogel.provided()}, capture_output=True, text=True, timeout=60
-        )
-        assert inside.returncode == 0, inside.stderr
-        assert answers(json.loads(inside.stdout)) == {
+        def asked(*options: str, **variables: str) -> Any:
+            done = ogel(
+                net.program("ogel"), "consolidate", "--json", *options, module="-c",
+                **project.railway.variables(), **variables,
+            )  # fmt: skip
+            assert done.code == 0, done.err
+            return json.loads(done.out)
+
+        assert answers(asked(**service.provided())) == {
             "kong": "replace",
             "auth": "replace",
             "mongodb": "remove",
             "ogel": "keep",
         }
         # In another project's network the same names are others.
-        elsewhere = {**ogel.provided(), "RAILWAY_PROJECT_ID": "5d1a3b52-0000-4000-8000-000000000000"}
-        told = subprocess.run(
-            [*command, "--project", project.production.project.id, "--environment", "production"],
-            env={**environment, **elsewhere}, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert told.returncode == 0, told.stderr
-        assert answers(json.loads(told.stdout)) == answers(outside)
+        elsewhere = {**service.provided(), "RAILWAY_PROJECT_ID": "5d1a3b52-0000-4000-8000-000000000000"}
+        place = ("--project", project.production.project.id, "--environment", "production")
+        assert answers(asked(*place, **elsewhere)) == answers(outside)

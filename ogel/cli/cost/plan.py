@@ -14,7 +14,7 @@ from ogel.cli.cost.showing import dollars
 from ogel.cli.cost.source import prices_of, prices_option
 from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.process import settings_of_environment
-from ogel.cli.tables import Column, Table, heading, show_fields, wrapped
+from ogel.cli.tables import Column, Table, heading, show_fields, show_text
 from ogel.features.costs.layouts import ROLE_MB, Assumptions, LayoutCost, Measured
 from ogel.features.costs.stores import StoreCost, Volume
 from ogel.features.costs.strategy import Claim
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ogel.cli.client import Client
 
 _PATIENCE_SECONDS = 5.0
-_INDENT = 6
+_INDENT = " " * 6
 
 
 class Plan(Struct, frozen=True):
@@ -193,5 +193,4 @@ def _show_claim(claim: Claim) -> None:
     said = "is not in it" if claim.said is None else f"{dollars(claim.said)} said"
     listed = "" if claim.listed is None else f"{dollars(claim.listed)} listed"
     click.echo(f"{claim.section:<6}{claim.what:<46}{said:>12}{listed:>15}".rstrip())
-    for line in wrapped(claim.wrong, _INDENT):
-        click.echo(" " * _INDENT + line)
+    show_text(claim.wrong, _INDENT)

@@ -12,7 +12,7 @@ from ogel import interrupts
 from ogel.cli.doctor.finding import Finding
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.process import event_loop
-from ogel.cli.tables import printable, wrapped
+from ogel.cli.tables import printable, show_text, wrapped
 
 _RESULTS = {True: "ok", False: "FAIL"}
 
@@ -48,8 +48,8 @@ def _show(findings: Sequence[Finding]) -> None:
         click.echo(f"{result}{finding.subject:<{width}}  {first}")
         for line in more:
             click.echo(indent + line)
-        for line in wrapped(f"→ {printable(finding.advice)}", len(indent)) if finding.advice else ():
-            click.echo(indent + line)
+        if finding.advice:
+            show_text(f"→ {finding.advice}", indent)
         if finding.runbook:
             click.echo(f"{indent}→ {finding.runbook}")
     wrong = sum(not finding.ok for finding in findings)

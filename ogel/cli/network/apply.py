@@ -13,9 +13,10 @@ from ogel.cli.network.planned import (
     yes_option,
 )
 from ogel.cli.network.showing import as_json as shown
-from ogel.cli.network.showing import quietly, say, show_plan, show_verification
+from ogel.cli.network.showing import quietly, show_plan, show_verification
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_options
+from ogel.cli.tables import show_text
 from ogel.features.network.moves.writing import Options, Writing
 from ogel.kernel.errors import Conflict
 
@@ -65,9 +66,9 @@ def command(
         )
     options = Options(with_staged=with_staged, deploys=not skip_deploys)
     undo = ask_railway(
-        lambda railway, _: Writing(railway, undo_files(), found.place, quietly if as_json else say).apply(
-            found.plan, options
-        )
+        lambda railway, _: Writing(
+            railway, undo_files(), found.place, quietly if as_json else show_text
+        ).apply(found.plan, options)
     )
     if as_json:
         say_json({"undo": undo.id, **shown(found.view, found.plan, found.egress)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 from ogel import interrupts
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.process import event_loop, settings_of_environment
-from ogel.cli.tables import Column, Table, printable, wrapped
+from ogel.cli.tables import Column, Table, printable, show_text
 from ogel.runtime.network.place import PRIVATE_SUFFIX
 from ogel.settings import Settings
 
@@ -93,18 +94,18 @@ def _show(checked: Checked) -> None:
             _say_public(each)
     for each in checked.servers:
         if each.error is not None:
-            _say(f"{each.name} did not answer: {each.error}{_hint(each)}", "yellow")
+            show_text(f"{each.name} did not answer: {each.error}{_hint(each)}", colour="yellow")
     for note in checked.notes:
-        _say(note, "yellow")
+        show_text(note, colour="yellow")
     _say_where_from(checked)
 
 
 def _say_public(each: Probed) -> None:
     gave = each.variable or f"the registered {each.name}"
     alias = f" ({each.alias})" if each.alias else ""
-    _say(
+    show_text(
         f"public hop: {gave} leads to {each.host}:{each.port}{alias}; `ogel network plan` says what it would be",
-        "red",
+        colour="red",
     )
 
 
@@ -120,23 +121,13 @@ def _say_where_from(checked: Checked) -> None:
     if checked.inside is False or (checked.inside is None and not _is_inside()):
         service = os.environ.get("RAILWAY_SERVICE_NAME") or "NAME"
         click.echo()
-        for line in wrapped(
-            "This is not inside Railway's private network. From there (`railway run` runs here, too):", 0
-        ):
-            click.echo(line)
-        click.echo(f"  railway ssh --service {printable(service)} -- ogel network check")
+        show_text("This is not inside Railway's private network. From there (`railway run` runs here, too):")
+        click.echo(f"  railway ssh --service {shlex.quote(printable(service))} -- ogel network check")
 
 
 def _is_inside() -> bool:
     """Of a deployment: `railway run` has the variables of the service, and none of these."""
     return "RAILWAY_REPLICA_ID" in os.environ or "RAILWAY_DEPLOYMENT_ID" in os.environ
-
-
-def _say(text: str, colour: str) -> None:
-    first, *more = wrapped(printable(text), 0)
-    click.secho(first, fg=colour)
-    for line in more:
-        click.secho(line, fg=colour)
 
 
 def _trip(each: Probed) -> str:

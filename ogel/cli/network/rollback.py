@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.network.planned import deploys_option, place, staged_option, undo_files, yes_option
-from ogel.cli.network.showing import named, quietly, say, show_verification
+from ogel.cli.network.showing import named, quietly, show_verification
 from ogel.cli.operator import identifier, json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
+from ogel.cli.tables import show_text
 from ogel.features.network.moves.reading import read_view
 from ogel.features.network.moves.undo import Undo, UndoFiles
 from ogel.features.network.moves.view import View
@@ -61,7 +62,7 @@ def command(
     undo = _chosen(files, where, undo_id)
     if as_json and not yes:
         raise click.UsageError("--json asks nothing: say --yes, too.")
-    told = quietly if as_json else say
+    told = quietly if as_json else show_text
     told(
         f"{undo.id} of {undo.at:%Y-%m-%d %H:%M} UTC, {undo.project}, {undo.environment}: {named(undo.changes)}"
     )
@@ -97,8 +98,10 @@ def _show(taken: TakenBack) -> None:
     if taken.back:
         click.secho(f"as before: {named(taken.back)}", bold=True)
     if taken.already:
-        say(f"were as before already: {named(taken.already)}")
+        show_text(f"were as before already: {named(taken.already)}")
     if taken.gone:
-        say(f"are not there any more: {named(taken.gone)}")
+        show_text(f"are not there any more: {named(taken.gone)}")
     if taken.changed:
-        say(f"left, as somebody has changed them since (--force puts them back, too): {named(taken.changed)}")
+        show_text(
+            f"left, as somebody has changed them since (--force puts them back, too): {named(taken.changed)}"
+        )

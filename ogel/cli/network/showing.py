@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogel.cli.tables import Column, Table, printable, wrapped
+from ogel.cli.tables import Column, Table, printable, show_text
 from ogel.features.network.moves.planning import Follows, Left, Move, Plan
 from ogel.features.network.moves.reading import DAYS, Egress
 from ogel.features.network.moves.undo import Change
@@ -40,7 +40,7 @@ def show_plan(view: View, plan: Plan, egress: Egress) -> None:
         _show_notes([f"stays: {_name(each)} ({each.address}): {each.reason}" for each in plan.left])
     click.echo()
     for line in (*_costs(view, egress), *view.notes, SEALED, *([LEGACY, RUNTIME] if plan.moves else [])):
-        say(line)
+        show_text(line)
     if plan.moves:
         click.echo(f"plan {plan.fingerprint}")
 
@@ -112,13 +112,8 @@ def _name(each: Move | Left | Follows) -> str:
 
 def _show_notes(notes: Sequence[str]) -> None:
     for note in notes:
-        say(note)
+        show_text(note)
 
 
 def quietly(step: str) -> None:
     """For machines: what is told them stands in the document at the end."""
-
-
-def say(text: str) -> None:
-    for line in wrapped(printable(text), 0):
-        click.echo(line)

@@ -123,8 +123,8 @@ def service_of(process: str) -> str:
 
 
 def _gb_minutes(samples: Sequence[Measured], begin: datetime, end: datetime) -> Decimal:
-    points = in_order(Point(each.at, each.value) for each in samples)
-    return exact(metered(stretches(points, end, _SPACING), begin, end).quantity) / GB_BYTES
+    points = in_order(Point(each.at, each.value / GB_BYTES) for each in samples)
+    return exact(metered(stretches(points, end, _SPACING), begin, end).quantity)
 
 
 def _cpu_minutes(samples: Sequence[Measured], begin: datetime) -> Decimal:
