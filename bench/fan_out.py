@@ -16,7 +16,7 @@ from typing import cast
 
 import uvloop
 
-from ogel.runtime.http.websocket.frames import TEXT, frame
+from ogel.runtime.realtime.connections.frames import TEXT, frame
 
 READY = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + frame(TEXT, b'{"type":"ready"}')
 

@@ -10,7 +10,8 @@ import uvloop
 
 from ogel.runtime.http.http1 import Http1
 from ogel.runtime.http.incoming import Incoming
-from ogel.runtime.http.websocket.session import Session
+from ogel.runtime.http.upgrade import Upgrade
+from ogel.runtime.http.websocket import BoundedWebSocket, Session
 from tests.support.collector import no_collector
 from tests.support.http import WRITER, running
 
@@ -42,7 +43,7 @@ WAYS: dict[str, tuple[bytes, bytes]] = {
 
 
 def left_over() -> list[str]:
-    kinds = (Http1, Incoming, Session)
+    kinds = (Http1, Incoming, Upgrade, Session, BoundedWebSocket)
     return [type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds)]
 
 

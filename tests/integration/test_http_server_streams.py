@@ -13,17 +13,16 @@ import pytest
 import structlog
 from starlette.websockets import WebSocket
 
-from ogel.runtime.http import connections
-from ogel.runtime.http.websocket import session
-from ogel.runtime.http.websocket.allowance import Rates
-from ogel.runtime.http.websocket.session import MAX_MESSAGE_BYTES
+from ogel.runtime.http import connections, websocket
+from ogel.runtime.http.allowance import Rates
+from ogel.runtime.http.websocket import MAX_MESSAGE_BYTES
 from tests.support.http import World, ask, ask_raw, running, story
 
 UPGRADE = (
     b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
 )
-TOO_BIG = b"\x03\xf1"  # in a close frame, 1009
+TOO_BIG = b"\x88\x02\x03\xf1"  # a close frame with 1009
 BROKEN = b"\x03\xea"  # in a close frame, 1002
 TOO_MUCH = b"\x03\xf0"  # in a close frame, 1008
 TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
@@ -139,14 +138,14 @@ def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
                 begin, chunk = frame(b"", 0x02), frame(chunk, 0x00)
             else:
                 begin = frame(b"", BINARY, declared=1 << 40)
-            reason = asyncio.create_task(reader.readexactly(4))
+            reason = asyncio.create_task(reader.readexactly(len(TOO_BIG)))
             writer.write(begin)
             with pytest.raises(ConnectionError):
                 while True:
                     writer.write(chunk)
                     await writer.drain()
             assert await streams.ended.get() == "websocket.disconnect"
-            assert (await reason)[2:] == TOO_BIG
+            assert await reason == TOO_BIG
 
     told()
 
@@ -192,7 +191,7 @@ async def test_who_sends_some_frames_at_once_is_answered() -> None:
 
 def test_who_sends_more_bytes_than_it_may_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a few at a time, too: each packet counts as many."""
-    monkeypatch.setattr(session, "RATES", Rates(bytes_per_second=100, bytes_at_once=50_000))
+    monkeypatch.setattr(websocket, "RATES", Rates(bytes_per_second=100, bytes_at_once=50_000))
 
     @story
     async def told() -> None:
@@ -241,6 +240,22 @@ async def test_who_cannot_shake_hands_is_hung_up_on() -> None:
             world, (UPGRADE % (b"/realtime/ws?key=k", b"")).replace(b"Version: 13", b"Version: 8")
         )
         assert raw.startswith(b"HTTP/1.1 426 ")
+
+
+@story
+async def test_an_answer_that_is_none_is_not_sent() -> None:
+    """A subprotocol that the client has not offered, for one: it is refused instead."""
+
+    async def wrong(websocket: WebSocket) -> None:
+        await websocket.accept(subprotocol="mine")
+
+    async with running(World(more_streams={"/wrong": wrong})) as world:
+        for offered in (b"", b"Sec-WebSocket-Protocol: yours, \xfc\r\n"):
+            raw = await ask_raw(world, UPGRADE % (b"/wrong", offered))
+            assert raw.startswith(b"HTTP/1.1 403 "), raw
+        offered = b"Sec-WebSocket-Protocol: yours, mine\r\n"
+        raw = await ask_raw(world, UPGRADE % (b"/wrong", offered))
+        assert b"\r\nsec-websocket-protocol: mine\r\n" in raw
 
 
 @story

@@ -10,9 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.http.websocket.allowance import Rates
-from ogel.runtime.http.websocket.frames import frame as framed
+from ogel.runtime.http.allowance import Rates
+from ogel.runtime.http.http1 import Http1
+from ogel.runtime.http.inbox import Inbox
+from ogel.runtime.http.upgrade import Upgrade
 from ogel.runtime.realtime.connections import connection, registry
+from ogel.runtime.realtime.connections.frames import frame as framed
 from ogel.runtime.realtime.connections.places import PlaceLimits
 from ogel.runtime.realtime.connections.session import Reason
 from ogel.runtime.realtime.connections.sse import MAX_CLIENT_BYTES
@@ -392,6 +395,37 @@ def test_clients_are_told_to_move_in_waves(monkeypatch: pytest.MonkeyPatch) -> N
                 assert not late.received.startswith(b"HTTP/1.1 101 ")
 
     told()
+
+
+@story
+async def test_nothing_of_http_is_left_of_who_was_taken_over() -> None:
+    """While it listens: ten thousand do so for hours."""
+
+    def left() -> list[str]:
+        kinds = (Http1, Upgrade, Inbox)
+        return [type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds)]
+
+    async with taking_door() as taking:
+        with no_collector():
+            await asyncio.sleep(0)  # the server's own have begun
+            before = len(asyncio.all_tasks())
+            async with websocket(taking.port) as client:
+                await until(lambda: len(asyncio.all_tasks()) == before and not left())
+                client.wire.write(text("still there"))
+                await client.until(lambda got: len(got) == 1)
+
+
+@story
+async def test_who_speaks_before_the_answer_gets_no_place() -> None:
+    async with taking_door(places=PlaceLimits(connections=1)) as taking:
+        async with wire(taking.port) as hasty:
+            hasty.write(handshake() + text("hello"))
+            assert await hasty.end()
+            assert hasty.received.startswith(b"HTTP/1.1 400 ")
+        assert not taking.sessions
+        async with websocket(taking.port) as client:
+            client.wire.write(text("hello"))
+            await client.until(lambda got: len(got) == 1)
 
 
 @story

@@ -25,9 +25,8 @@ import sys
 
 import uvloop
 
-from ogel.runtime.http import server
-from ogel.runtime.http.websocket import session
-from ogel.runtime.http.websocket.allowance import Rates
+from ogel.runtime.http import server, websocket
+from ogel.runtime.http.allowance import Rates
 from ogel.runtime.realtime.connections.registry import ConnectionOptions
 from tests.support.door import Recorder
 from tests.support.sessions import Taking
@@ -38,7 +37,7 @@ RATES = Rates(1e9, 1e9, 1e12, 1e12)
 
 
 async def main(port: int, kind: str) -> None:
-    session.RATES, session.MAX_MESSAGE_BYTES = RATES, MAX_BYTES
+    websocket.RATES, websocket.MAX_MESSAGE_BYTES = RATES, MAX_BYTES
     options = ConnectionOptions(max_message_bytes=MAX_BYTES, rates=RATES, queue_bytes=4 * MAX_BYTES)
     app = Taking(options=options) if kind == "realtime" else Recorder()
     sockets = server.bind("127.0.0.1", port)

@@ -136,6 +136,7 @@ class Wire(asyncio.Protocol):
         self.ended = False  # the server has hung up
         self.reset = False
         self.written = 0
+        self._lost = False
         self._moved = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
@@ -165,7 +166,7 @@ class Wire(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended, self.reset = True, exc is not None
+        self.ended, self.reset, self._lost = True, exc is not None, True
         self._moved.set()
         self._free.set()
 
@@ -223,7 +224,10 @@ class Wire(asyncio.Protocol):
 
     def abort(self) -> None:
         """With a reset, where something is unread or unsent."""
-        self._transport.abort()
+        if (
+            not self._lost
+        ):  # asyncio breaks where a transport was closed while it still had something to write
+            self._transport.abort()
 
 
 @asynccontextmanager

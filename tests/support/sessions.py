@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.http.websocket.frames import BINARY, TEXT, frame
 from ogel.runtime.realtime.connections.connection import Connection
+from ogel.runtime.realtime.connections.frames import BINARY, TEXT, frame
 from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
 from ogel.runtime.realtime.connections.session import Farewell, Reason
 from ogel.runtime.realtime.metrics import RealtimeMetrics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ogel.features.realtime.settings import RealtimeSettings
-from ogel.runtime.http.websocket.allowance import Rates
+from ogel.runtime.http.allowance import Rates
 from ogel.runtime.realtime.connections.places import PlaceLimits
 from ogel.runtime.realtime.connections.registry import ConnectionOptions
 

@@ -97,10 +97,6 @@ def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> 
         yield RouterEntry(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
     for stream in dialect.streams:
         kind = "http" if stream.media_type is not None else "websocket"
-        if kind == "websocket":
-            # Generated now: otherwise the first client that asks would make all others wait. Other processes never need
-            # it.
-            import_module("ogel.runtime.http.websocket.session")
         endpoint = StreamEndpoint(stream, dialect, admissions)
         yield RouterEntry(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
 
@@ -108,7 +104,8 @@ def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> 
 def _mounted(dialect: Dialect, spoken: Sequence[Dialect], admissions: Admissions) -> Iterator[RouterEntry]:
     if dialect.mount is None:
         return
-    import_module("ogel.runtime.http.websocket.session")
+    # Now: otherwise the first client would make all others wait. Streams that hand connections over never need it.
+    import_module("ogel.runtime.http.websocket")
     from ogel.runtime.http.mount import MountEndpoint
 
     inner = [each for each in spoken if each is not dialect and each.prefix and dialect.holds(each.prefix)]

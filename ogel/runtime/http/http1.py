@@ -18,10 +18,10 @@ from ogel.runtime.http.incoming import Incoming
 from ogel.runtime.http.outgoing import Outgoing
 from ogel.runtime.http.refusal import refusal
 from ogel.runtime.http.successor import Successor
+from ogel.runtime.http.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from ogel.runtime.http.connections import Connections
-    from ogel.runtime.http.websocket.session import Session
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Http1(asyncio.Protocol):
         self._taken = False  # another protocol has the socket now
         self._incoming: Incoming | None = None
         self._answer: Answer | None = None
-        self._session: Session | None = None
+        self._upgraded: Upgrade | None = None
         self._task: asyncio.Task[None] | None = None
         self._budget = 0  # bytes that may still be read and dropped
 
@@ -91,8 +91,8 @@ class Http1(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._connections.traffic.received += len(data)
-        if self.state is State.UPGRADED and self._session is not None:
-            self._session.received(data)
+        if self.state is State.UPGRADED and self._upgraded is not None:
+            self._upgraded.received(data)
         elif self.state is State.LINGER:
             self._read_over(len(data))
         elif self.state is not State.CLOSED:
@@ -318,8 +318,8 @@ class Http1(asyncio.Protocol):
     def _peer_ended(self) -> None:
         if self._ended_at is None:
             self._ended_at = self._connections.now()
-        if self._session is not None:
-            self._session.left()
+        if self._upgraded is not None:
+            self._upgraded.left()
         elif self.state is State.BUSY and self._incoming is not None:
             if self._lost or not self._again:
                 self._incoming.disconnect()
@@ -412,24 +412,22 @@ class Http1(asyncio.Protocol):
             self._transport.write_eof()
 
     def _upgrade(self, head: Head) -> None:
-        from ogel.runtime.http.websocket.session import Session
-
-        session = Session(self, self._connections.app, head, self._scope(head))
+        upgraded = Upgrade(self, self._connections.app, head, self._scope(head))
         rest, self._data, self._at = self._data[self._at :], b"", 0
-        self._session = session
+        self._upgraded = upgraded
         self._enter(State.UPGRADED)
         if rest:
-            session.received(rest)
-        self._task = self._loop.create_task(self._hold_session(session))
+            upgraded.received(rest)
+        self._task = self._loop.create_task(self._hold_upgraded(upgraded))
 
-    async def _hold_session(self, session: Session) -> None:
+    async def _hold_upgraded(self, upgraded: Upgrade) -> None:
         try:
-            await session.run()
+            await upgraded.run()
         except asyncio.CancelledError:
             pass  # by the server when it stops, which has logged it
         except Exception:
             log.exception("http.session_broke")
-        self._task = self._session = None
+        self._task = self._upgraded = None
         if self._lost:
             self._leave()
         elif not self._taken:

@@ -51,6 +51,8 @@ _NOISY = (
     "rq.worker",
     "rq.job",
     "rq_scheduler.scheduler",
+    "hypercorn.error",
+    "hypercorn.access",
     "psycopg.pool",
     "asyncio",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogel.runtime.http.websocket import session as http_session
+from ogel.runtime.http import websocket as http_websocket
 from tests.support.door import answers, door, exchange, going_on, others_are_served, wire
 from tests.support.frames import (
     BINARY,
@@ -56,7 +56,7 @@ FLOODS = {
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time to read why one is refused, which floods spend on flooding: 12 s of CPU."""
-    monkeypatch.setattr(http_session, "LINGER_SECONDS", LINGER_SECONDS)
+    monkeypatch.setattr(http_websocket, "LINGER_SECONDS", LINGER_SECONDS)
 
 
 @pytest.mark.parametrize("at", DOORS)

@@ -146,10 +146,10 @@ def test_a_traceback_stands_below_its_line_on_a_terminal_and_in_it_as_json() -> 
 def test_every_source_writes_the_same_lines() -> None:
     lines = piped("""
 logging.getLogger("rq.worker").warning("%s: died", "w1")
-logging.getLogger("psycopg.pool").error("late")
+logging.getLogger("hypercorn.error").error("late")
 logging.getLogger("asyncio").error("Task exception")
 logging.getLogger("sentry_sdk.errors").error("no")
-for others in ("rq_scheduler.scheduler", "rq.worker", "psycopg.pool"):
+for others in ("rq_scheduler.scheduler", "rq.worker", "hypercorn.error"):
     logging.getLogger(others).info("Registering birth")  # what they tell of themselves is left to us
 warnings.warn("old\\nway", UserWarning)
 thread = threading.Thread(target=lambda: 1 / 0)
@@ -163,7 +163,7 @@ A()
 """)
     assert [(each["message"], each["logger"]) for each in map(json.loads, lines)] == [
         ("w1: died", "rq.worker"),
-        ("late", "psycopg.pool"),
+        ("late", "hypercorn.error"),
         ("Task exception", "asyncio"),
         ("no", "sentry_sdk.errors"),
         ("old\nway", "py.warnings"),

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from ogel.runtime.http.websocket.frames import TEXT, frame
+from ogel.runtime.realtime.connections.frames import TEXT, frame
 from ogel.runtime.realtime.connections.session import Farewell, Reason
 from ogel.runtime.realtime.publication import Publication
 

@@ -12,8 +12,8 @@ from starlette.types import Send
 
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.principal import Caller
+from ogel.runtime.http.allowance import Rates
 from ogel.runtime.http.exchange import TAKEN_BY
-from ogel.runtime.http.websocket.allowance import Rates
 from ogel.runtime.realtime.connections.connection import Connection, MakeSession
 from ogel.runtime.realtime.connections.dispatcher import Dispatcher
 from ogel.runtime.realtime.connections.places import PlaceLimits, Places

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ogel.kernel.principal import Principal
-from ogel.runtime.http.websocket.allowance import Allowance
-from ogel.runtime.http.websocket.frames import (
+from ogel.runtime.http.allowance import Allowance
+from ogel.runtime.realtime.connections.connection import LINGER_SECONDS, Connection, MakeSession
+from ogel.runtime.realtime.connections.frames import (
     BINARY,
     CLOSE,
     PING,
@@ -21,7 +22,6 @@ from ogel.runtime.http.websocket.frames import (
     frame,
     read_close,
 )
-from ogel.runtime.realtime.connections.connection import LINGER_SECONDS, Connection, MakeSession
 from ogel.runtime.realtime.connections.session import Farewell, Reason
 
 if TYPE_CHECKING:

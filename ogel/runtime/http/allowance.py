@@ -1,4 +1,4 @@
-"""How much one client may send: frames and bytes, over time and at once."""
+"""How much the client of a WebSocket may send: frames and bytes, over time and at once."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ class Allowance:
         self._at = time.monotonic()
 
     def read(self, size: int) -> None:
-        """Counts one read of the socket, and lets time add to both buckets."""
-        rates, now = self._rates, time.monotonic()
-        passed, self._at = now - self._at, now
-        self._frames = min(rates.frames_at_once, self._frames + passed * rates.frames_per_second)
-        self._bytes = min(rates.bytes_at_once, self._bytes + passed * rates.bytes_per_second)
+        """Counts one read of the socket."""
+        self._refill()
         self._bytes -= max(size, LEAST_BYTES_OF_A_READ)
 
     def frame(self) -> None:
+        """Counts one frame. It may come long after it was read: an application reads as slowly as it likes."""
+        self._refill()
         self._frames -= 1
 
     @property
@@ -49,3 +48,9 @@ class Allowance:
     def is_spent(self) -> bool:
         """Whether it was exceeded by as much again as may come at once."""
         return self._frames < -self._rates.frames_at_once or self._bytes < -self._rates.bytes_at_once
+
+    def _refill(self) -> None:
+        rates, now = self._rates, time.monotonic()
+        passed, self._at = now - self._at, now
+        self._frames = min(rates.frames_at_once, self._frames + passed * rates.frames_per_second)
+        self._bytes = min(rates.bytes_at_once, self._bytes + passed * rates.bytes_per_second)
