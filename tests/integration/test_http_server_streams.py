@@ -249,13 +249,15 @@ async def test_an_answer_that_is_none_is_not_sent() -> None:
     async def wrong(websocket: WebSocket) -> None:
         await websocket.accept(subprotocol="mine")
 
-    async with running(World(more_streams={"/wrong": wrong})) as world:
-        for offered in (b"", b"Sec-WebSocket-Protocol: yours, \xfc\r\n"):
-            raw = await ask_raw(world, UPGRADE % (b"/wrong", offered))
-            assert raw.startswith(b"HTTP/1.1 403 "), raw
-        offered = b"Sec-WebSocket-Protocol: yours, mine\r\n"
-        raw = await ask_raw(world, UPGRADE % (b"/wrong", offered))
-        assert b"\r\nsec-websocket-protocol: mine\r\n" in raw
+    with structlog.testing.capture_logs() as logs:
+        async with running(World(more_streams={"/wrong": wrong})) as world:
+            for offered in (b"", b"yours, \xfc"):
+                field = b"Sec-WebSocket-Protocol: %b\r\n" % offered
+                assert (await ask_raw(world, UPGRADE % (b"/wrong", field))).startswith(b"HTTP/1.1 403 ")
+            field = b"Sec-WebSocket-Protocol: yours, mine\r\n"
+            raw = await ask_raw(world, UPGRADE % (b"/wrong", field))
+            assert b"\r\nsec-websocket-protocol: mine\r\n" in raw
+    assert [each["log_level"] for each in logs].count("error") == 2
 
 
 @story
