@@ -426,12 +426,6 @@ class Settings:
         default=None,
         meaning="The environment, likewise.",
     )
-    railway_service_id: str | None = knob(
-        "RAILWAY_SERVICE_ID",
-        takes=word("an id"),
-        default=None,
-        meaning="The service that this process is.",
-    )
     railway_deployment_id: str | None = knob(
         "RAILWAY_DEPLOYMENT_ID",
         takes=word("an id"),

@@ -15,6 +15,7 @@ from ogel.cli.progress import Meter
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.tables import Column, Table, heading, printable, show_fields, show_text
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.consolidation.evidence import Evidence
@@ -134,8 +135,8 @@ _SERVICES: Table[ServiceReport] = Table(
         Column("is", lambda each: each.title, gives=True),
         Column("answer", lambda each: _ANSWERS[each.answer]),
         Column("risk"),
-        Column("costs", lambda each: _dollars(each.monthly_cost), right=True),
-        Column("saves", lambda each: _dollars(each.monthly_saving), right=True),
+        Column("costs", lambda each: dollars(each.monthly_cost), right=True),
+        Column("saves", lambda each: dollars(each.monthly_saving), right=True),
     ],
 )
 
@@ -143,9 +144,11 @@ _SERVICES: Table[ServiceReport] = Table(
 def _show(report: Report) -> None:
     click.echo(f"{printable(report.project)}, {printable(report.environment)}: the last {report.days:g} days")
     _SERVICES.show(report.services)
-    click.echo(
-        f"{_dollars(report.monthly_saving)} a month can be saved, at list prices and the rate of these days"
+    show_text(
+        f"{dollars(report.monthly_saving)} a month can be saved, at list prices and the rate of these days"
     )
+    for note in report.notes:
+        show_text(note)
     for each in report.services:
         if each.is_audited:
             _show_service(each)
@@ -183,7 +186,3 @@ def _show_list(title: str, items: Sequence[str]) -> None:
                 show_text(note, _BULLET * 3)
             else:
                 show_text(each, _BULLET)
-
-
-def _dollars(amount: float | None) -> str:
-    return "?" if amount is None else f"${amount:,.2f}"

@@ -12,6 +12,7 @@ from ogel.cli.operator import api, json_option, say
 from ogel.cli.sizes import size
 from ogel.cli.tables import Column, Table, show_parts, show_text
 from ogel.cli.times import absolute
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.observability.slo.report import ObjectiveInfo, SloReport
@@ -106,7 +107,7 @@ def _in_unit(each: ObjectiveInfo, value: float) -> str:
     if each.unit == "bytes":
         return size(value)
     if each.unit == "dollars":
-        return f"${value:.2f}"
+        return dollars(value)
     if each.unit == "per_day":
         return f"{value:.3g}/d"
     return _length(value)

@@ -100,26 +100,9 @@ class TcpProxy(Struct, frozen=True):
     application_port: int
 
 
-DeploymentStatus = Literal[
-    "BUILDING",
-    "CRASHED",
-    "DEPLOYING",
-    "FAILED",
-    "INITIALIZING",
-    "NEEDS_APPROVAL",
-    "QUEUED",
-    "REMOVED",
-    "REMOVING",
-    "SKIPPED",
-    "SLEEPING",
-    "SUCCESS",
-    "WAITING",
-]
-
-
 class Deployment(Struct, frozen=True):
     """
-    status        one of DeploymentStatus, or a word that is newer than this version.
+    status        in Railway's words (SUCCESS, CRASHED, …), of which there may be newer ones than this version knows.
     can_rollback  it is within the plan's retention, and had succeeded.
     stopped       somebody has stopped it: Railway then still calls it SUCCESS.
     commit        what it was made of, with `commit_message` and `branch`, where it came from a repository.

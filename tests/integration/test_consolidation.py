@@ -182,6 +182,7 @@ def test_each_question_of_the_audit_has_another_answer(
         "MongoDB": 1.02,
     }
     assert report["monthly_saving"] == 5.4
+    assert any("Ogel is not in this environment yet" in note for note in report["notes"])
     steps = found["Kong"]["steps"]
     assert any(step.startswith("ogel gateway import kong.yml") for step in steps)
     assert steps.index(next(step for step in steps if step.startswith("railway down --service Kong"))) > 1
@@ -457,7 +458,7 @@ def test_the_report_fits_a_terminal_of_80_columns(suite: SupabaseProject) -> Non
     # Commands are whole, because they are to be pasted; everything else is broken.
     wide = [line for line in shown.out.splitlines() if wcwidth.wcswidth(line) > 80]
     assert [line for line in wide if not line.startswith(("  railway ", "  ogel "))] == []
-    assert "SERVICE" in shown.out
+    assert "SERVICE" in shown.out and "Addresses that stand in code" in shown.out
 
 
 def test_a_project_of_many_services_is_looked_at_up_to_a_limit(

@@ -31,7 +31,6 @@ DECIDED = {
     "RAILWAY_PRIVATE_DOMAIN": "by Railway",
     "RAILWAY_PROJECT_ID": "by Railway",
     "RAILWAY_PUBLIC_DOMAIN": "by Railway",
-    "RAILWAY_SERVICE_ID": "by Railway",
     "OGEL_SCHEDULE_LEAST_SECONDS": "by tests",
 }
 # Instead of SMTP_URL.

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ogel.cli.cost.showing import dollars, sources, summary
+from ogel.cli.cost.showing import sources, summary
 from ogel.cli.cost.source import cost, source_options
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import Column, Table, printable, show_fields
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.costs.service import Cost

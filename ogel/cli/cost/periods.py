@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.cost.showing import dollars
 from ogel.cli.operator import api, json_option, limit_option, say_list
 from ogel.cli.tables import Column, Table
 from ogel.cli.times import both
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.costs.store import PeriodCost

@@ -10,7 +10,6 @@ import click
 from msgspec import Struct
 
 from ogel.cli.cost.given import number, size
-from ogel.cli.cost.showing import dollars
 from ogel.cli.cost.source import prices_of, prices_option
 from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.process import settings_of_environment
@@ -19,6 +18,7 @@ from ogel.features.costs.layouts import ROLE_MB, Assumptions, LayoutCost, Measur
 from ogel.features.costs.stores import StoreCost, Volume
 from ogel.features.costs.strategy import Claim
 from ogel.kernel.errors import OgelError
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client

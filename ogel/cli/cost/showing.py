@@ -1,20 +1,16 @@
-"""Dollars on a terminal."""
+"""What a project costs, as fields on a terminal."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ogel.cli.times import both
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.costs.reading import Workspace
     from ogel.features.costs.service import Cost
     from ogel.features.costs.statement import BudgetState, Statement
-
-
-def dollars(amount: Decimal) -> str:
-    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
 
 
 def at_least(statement: Statement) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.cost.given import budget as budget_of
-from ogel.cli.cost.showing import at_least, dollars, sources, summary
+from ogel.cli.cost.showing import at_least, sources, summary
 from ogel.cli.cost.source import cost, source_options
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import printable, show_fields
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.costs.service import Cost

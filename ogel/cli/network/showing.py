@@ -12,6 +12,7 @@ from ogel.cli.tables import Column, Table, printable, show_text
 from ogel.features.network.moves.planning import Follows, Left, Move, Plan
 from ogel.features.network.moves.reading import DAYS, Egress
 from ogel.features.network.moves.undo import Change
+from ogel.runtime.prices.dollars import dollars
 
 if TYPE_CHECKING:
     from ogel.features.network.moves.view import View
@@ -100,7 +101,7 @@ def _costs(view: View, egress: Egress) -> list[str]:
     if egress.gb:
         sent = ", ".join(f"{view.name_of(id)} {gb:.2f} GB" for id, gb in egress.gb.items())
         lines.append(
-            f"sent to the public network in {DAYS} days: {sent}; that is ${egress.dollars:.2f}, and at most what is"
+            f"sent to the public network in {DAYS} days: {sent}; that is {dollars(egress.dollars)}, and at most what is"
             " saved of it: it counts whatever else they send there, and not what their callers send"
         )
     return lines

@@ -15,7 +15,7 @@ from ogel.features.consolidation.judgement.judge import Knowledge, judge
 from ogel.features.consolidation.kinds import MARKS
 from ogel.features.consolidation.reading import ProjectReading, Question
 from ogel.features.consolidation.recognition import marks_of, recognise
-from ogel.features.consolidation.report import Report, ServiceReport
+from ogel.features.consolidation.report import Report, ServiceReport, notes_of
 from ogel.features.consolidation.seen import Seen
 from ogel.features.consolidation.telling import use_of
 from ogel.features.consolidation.use.measures import Measures, monthly
@@ -97,6 +97,7 @@ class Audit:
             services,
             round(sum(each.monthly_saving or 0.0 for each in services), 2),
             run.unseen,
+            notes_of(services),
         )
 
     async def _see(self, run: ProjectReading, instance: Instance) -> Seen:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from ogel.features.consolidation.evidence import Evidence
 from ogel.features.consolidation.judgement.verdict import COMMANDS
 from ogel.features.consolidation.report import Report, ServiceReport
+from ogel.runtime.prices.dollars import dollars
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$]|^[-+])")
 # What GitHub makes a link or a mention of, wherever it stands in a text; a space of no width keeps it apart.
@@ -36,9 +37,9 @@ def _lines(report: Report) -> Iterator[str]:
     for each in report.services:
         yield (
             f"| {_text(each.name)} | {each.title} | {_ANSWERS[each.answer]} | {each.risk} |"
-            f" {_dollars(each.monthly_cost)} | {_dollars(each.monthly_saving)} |"
+            f" {dollars(each.monthly_cost)} | {dollars(each.monthly_saving)} |"
         )
-    yield f"| | | | | | **{_dollars(report.monthly_saving)}** |"
+    yield f"| | | | | | **{dollars(report.monthly_saving)}** |"
     yield ""
     yield from (_text(each) for each in report.notes)
     for each in report.services:
@@ -97,7 +98,3 @@ def _code(text: str) -> str:
 
 def _text(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", _LINKED.sub(_NO_WIDTH, text))
-
-
-def _dollars(amount: float | None) -> str:
-    return "?" if amount is None else f"${amount:,.2f}"

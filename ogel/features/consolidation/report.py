@@ -49,7 +49,7 @@ class ServiceReport(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """`unseen`: what could not be read of the project, a sentence each."""
+    """`unseen`: what could not be read of the project; `notes`: what holds for all answers. A sentence each."""
 
     project: str
     environment: str
@@ -58,19 +58,20 @@ class Report(Struct, frozen=True):
     looked_inside: bool
     services: Sequence[ServiceReport]
     monthly_saving: float
-    unseen: Sequence[str] = ()
+    unseen: Sequence[str]
+    notes: Sequence[str]
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """What holds for the answers as a whole."""
-        said = [
-            "Addresses that stand in code or in sealed variables are not seen: what goes is stopped first, "
-            "and deleted when nobody has missed it."
-        ]
-        replaced = any(each.answer == "replace" for each in self.services)
-        if replaced and all(each.kind != "ogel" for each in self.services):
-            said.append(
-                "Ogel is not in this environment yet: its one process costs about $1.30 a month idle, which is not "
-                "taken off what is saved."
-            )
-        return said
+
+def notes_of(services: Sequence[ServiceReport]) -> Sequence[str]:
+    """What holds for the answers as a whole."""
+    said = [
+        "Addresses that stand in code or in sealed variables are not seen: what goes is stopped first, and deleted "
+        "when nobody has missed it."
+    ]
+    replaced = any(each.answer == "replace" for each in services)
+    if replaced and all(each.kind != "ogel" for each in services):
+        said.append(
+            "Ogel is not in this environment yet: what it will cost (ogel cost plan --idle) is not taken off what is "
+            "saved."
+        )
+    return said

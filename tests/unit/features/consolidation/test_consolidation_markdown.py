@@ -34,6 +34,7 @@ def report(text: str, step: str) -> Report:
         [service],
         1.5,
         [quoted(text)],
+        [],
     )
 
 
