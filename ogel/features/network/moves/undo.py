@@ -103,20 +103,30 @@ class UndoFiles:
     def _vault(self) -> Vault:
         path = self._folder / _KEY
         if not path.exists():
-            _write(path, secrets.token_hex(_KEY_LENGTH).encode())
-        return Vault(path.read_text())
+            _write(path, secrets.token_hex(_KEY_LENGTH).encode(), replaces=False)
+        try:
+            return Vault(path.read_text("ascii"))
+        except UnicodeDecodeError:
+            raise ConfigError(
+                f"{path} cannot be read: it is no key, and what it has sealed needs it"
+            ) from None
 
 
 def undo_folder(state_home: str | None) -> Path:
-    """In XDG_STATE_HOME, where that is set to a whole path."""
+    """In XDG_STATE_HOME, where that is set to a whole path. Raises ConfigError."""
     home = Path(state_home) if state_home else None
     if home is None or not home.is_absolute():
-        home = Path.home() / ".local" / "state"
+        try:
+            home = Path.home() / ".local" / "state"
+        except RuntimeError:
+            raise ConfigError("this user has no home to keep the way back in: set XDG_STATE_HOME") from None
     return home / "ogel" / "network"
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, for this user only."""
+def _write(path: Path, content: bytes, *, replaces: bool = True) -> None:
+    """
+    Whole or not at all, for this user only. What there is stays unless it `replaces` that, also if it came this moment.
+    """
     beside = path.with_suffix(f".{os.getpid()}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
@@ -126,7 +136,12 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.rename(path)
+        if replaces:
+            beside.rename(path)
+        else:
+            with suppress(FileExistsError):
+                path.hardlink_to(beside)
+            beside.unlink()
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
