@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ogel.adapters.databases.addresses import check_host
-from ogel.adapters.network import NetworkProber
+from ogel.adapters.network import NetworkProber, mongodb, postgresql
+from ogel.adapters.network.conversation import Unanswered
 from ogel.runtime.network.probing import PINGS, Probed
 from ogel.runtime.network.server import NamedServer, Protocol
 from tests.conftest import Servers
@@ -184,6 +185,50 @@ def test_a_registered_database_does_not_lead_to_metadata() -> None:
     """Whoever registers one chooses its name; what the settings name is the operator's."""
     found = probed("postgresql", "postgresql://169.254.169.254/x", field="")
     assert found.error == "this host is not allowed: it leads to a link-local or metadata address"
+
+
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        ("tls=true", "db.example"),
+        ("tls=true&tlsAllowInvalidCertificates=true", "192.0.2.7"),
+        ("ssl=true&tlsAllowInvalidHostnames=true", "192.0.2.7"),
+        ("tls=false", "192.0.2.7"),
+    ],
+)
+def test_a_registered_mongo_leads_to_what_was_looked_at_unless_its_certificate_proves_it(
+    options: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked up a second time, the name could lead to metadata."""
+    asked = []
+
+    def client(**arguments: str) -> None:
+        asked.append(arguments["host"])
+        raise ValueError("that is all")
+
+    monkeypatch.setattr(mongodb, "TidyClient", client)
+    server = NamedServer("it", "mongodb", f"mongodb://db.example:27017/?{options}")
+    with pytest.raises(Unanswered):
+        asyncio.run(mongodb.begin(server, ["192.0.2.7"]))
+    assert [urlsplit(each).hostname for each in asked] == [host]
+
+
+def test_the_pooler_of_a_registered_database_is_asked_where_that_was_looked_at(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def refuses(host: str, port: int) -> bool:
+        asked.append(host)
+        return True
+
+    monkeypatch.setattr(postgresql, "_refuses_parameters", refuses)
+    port = port_of(database_url)
+    with Pooler(port, is_pgbouncer=True) as pgbouncer:
+        url = database_url.replace(f"127.0.0.1:{port}/", f"localhost:{pgbouncer.port}/")
+        assert probed("postgresql", url, field="").pooler == "PgBouncer"
+        assert probed("postgresql", url).pooler == "PgBouncer"
+    assert asked == ["127.0.0.1", "localhost"]
 
 
 def test_pgbouncer_is_known_by_what_it_refuses(database_url: str) -> None:

@@ -15,6 +15,8 @@ from ogel.runtime.server_urls.parts import ServerUrl
 
 _TIMEOUT_MS = 5000
 _TLS = ("tls", "ssl")
+# Of these one is enough, and a certificate proves nothing.
+_ANYBODY = ("tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames")
 
 
 async def begin(server: NamedServer, addresses: Sequence[str]) -> Conversation:
@@ -27,7 +29,8 @@ async def begin(server: NamedServer, addresses: Sequence[str]) -> Conversation:
     scrub = Scrubber([url.password, unquote(url.password)] if url.password else [])
     options = {name.lower(): value for name, value in url.options}
     tls = url.scheme == "mongodb+srv" or any(options.get(name) == "true" for name in _TLS)
-    address = pinned(url, server, addresses, verifies=tls and options.get("tlsinsecure") != "true")
+    verifies = tls and not any(options.get(name) == "true" for name in _ANYBODY)
+    address = pinned(url, server, addresses, verifies=verifies)
     try:
         client = TidyClient(timeout_ms=_TIMEOUT_MS, host=address, appname="ogel-network", maxPoolSize=1)
     except (errors.PyMongoError, ValueError) as error:

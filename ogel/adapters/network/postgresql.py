@@ -58,11 +58,13 @@ async def begin(server: NamedServer, addresses: Sequence[str]) -> Conversation:
         connection.close,
         bool(connection.pgconn.ssl_in_use),
         connection.info.parameter_status("server_version"),
-        await _pooler(connection, host, port),
+        await _pooler(connection, host, port, addresses),
     )
 
 
-async def _pooler(connection: AsyncConnection[tuple[object, ...]], host: str, port: int) -> str | None:
+async def _pooler(
+    connection: AsyncConnection[tuple[object, ...]], host: str, port: int, addresses: Sequence[str]
+) -> str | None:
     """
     What a pooler answers with as the process behind this connection is a number of its own. Which one it is, it does
     not say; but PgBouncer alone refuses parameters that it does not know, before anybody has signed in.
@@ -77,7 +79,9 @@ async def _pooler(connection: AsyncConnection[tuple[object, ...]], host: str, po
         return None
     if "supavisor" in str(row[1]).lower() or host.endswith(".pooler.supabase.com"):
         return "Supavisor"
-    if not host.startswith("/") and await _refuses_parameters(host, port):
+    # Where the connection is pinned to addresses, this one goes nowhere else either.
+    there = connection.info.hostaddr if addresses else host
+    if not host.startswith("/") and await _refuses_parameters(there, port):
         return "PgBouncer"
     return "a pooler"
 
