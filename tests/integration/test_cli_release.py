@@ -148,6 +148,37 @@ def test_what_railway_says_and_how_it_ends_is_told(suite: Suite, railway: Railwa
     assert len(finished.err.splitlines()) == 1
 
 
+def test_an_image_that_cannot_be_set_back_keeps_nothing_from_going_back(
+    suite: Suite, railway: RailwayServer, tmp_path: Path
+) -> None:
+    """Of a deployment that reached one service: it works, which goes back; the other was only told of the image."""
+    assert suite.worker.active is not None
+    suite.worker.active.meta["image"] = "ghcr.io/you/worker:2"
+    recorded = tmp_path / "status"
+    recorded.write_text(release(railway, suite, "status", "--json").out)
+    for service in (suite.api, suite.worker):
+        service.image = "ghcr.io/you/ogel:3"
+    suite.api.deployed(at=suite.now)
+    suite.worker.next_deployment("FAILED")
+    suite.worker.deploy()
+    railway.misbehave(when="you/worker:2", error="serviceInstanceUpdate", times=None)
+    suite.api.next_deployment("SUCCESS")
+    finished = release(railway, suite, "rollback", "--as-in", str(recorded), "--yes")
+    assert made_of(suite.api) == ("ghcr.io/you/ogel:2",) * 2
+    assert finished.code == 1
+    assert finished.err == "ogel: worker: Railway says: Problem processing request at serviceInstanceUpdate\n"
+
+
+@pytest.mark.parametrize("content", [b'{"items":[{"service_id":"\xff"}]}', b"[" * 100_000, b"\xff", b"null"])
+def test_a_record_that_is_none_is_one_line(
+    suite: Suite, railway: RailwayServer, tmp_path: Path, content: bytes
+) -> None:
+    recorded = tmp_path / "status"
+    recorded.write_bytes(content)
+    finished = release(railway, suite, "rollback", "--as-in", str(recorded), "--yes")
+    assert finished.code == 2 and "is not what `ogel release status --json` writes" in finished.err
+
+
 def test_nothing_to_go_back_to_and_no_such_thing_are_one_line(suite: Suite, railway: RailwayServer) -> None:
     for service in (suite.api, suite.worker):
         service.deployments[0].can_rollback = False

@@ -61,12 +61,15 @@ class ReleasesOnRailway:
         return found
 
     async def go_back(self, way: WayBack, say: Say) -> Sequence[Ended]:
-        """All at once: nothing runs for long beside what it was not made for."""
-        for each in way.restored:
-            await self._set_image(each, each.running)
-        return await asyncio.gather(
-            *(self._ended(each.service, self._return(each, say)) for each in way.returns)
+        """
+        All at once: nothing runs for long beside what it was not made for. Of what is only restored, those that Railway
+        refused: they keep nothing else from going back.
+        """
+        returned, restored = await asyncio.gather(
+            asyncio.gather(*(self._ended(each.service, self._return(each, say)) for each in way.returns)),
+            asyncio.gather(*(self._ended(each, self._restored(each)) for each in way.restored)),
         )
+        return [*returned, *(each for each in restored if not each.well)]
 
     async def deploy(
         self, services: Sequence[ServiceHistory], image: str | None, commit: str | None, say: Say
@@ -87,12 +90,12 @@ class ReleasesOnRailway:
                 break
         return ended
 
-    async def _ended(self, service: ServiceHistory, doing: Awaitable[Deployment]) -> Ended:
+    async def _ended(self, service: ServiceHistory, doing: Awaitable[Deployment | None]) -> Ended:
         try:
             last = await doing
         except RailwayError as error:
             return Ended(service.name, None, error.message)
-        well = last.status in _WELL
+        well = last is None or last.status in _WELL
         return Ended(service.name, last, None if well else f"deployment {last.id} ended as {last.status}")
 
     async def _return(self, step: Return, say: Say) -> Deployment:
@@ -103,6 +106,9 @@ class ReleasesOnRailway:
         await self._set_image(service, step.to)
         new = await self._new(service, known)
         return await self._followed(service, new.id, say)
+
+    async def _restored(self, service: ServiceHistory) -> None:
+        await self._set_image(service, service.running)
 
     async def _set_image(self, service: ServiceHistory, deployment: Deployment | None) -> None:
         image = None if deployment is None else deployment.image
