@@ -325,7 +325,7 @@ def error_of(answer: Answer, where: str) -> OgelError:
     if answer.media_type == "application/problem+json":
         try:
             problem = msgspec.json.decode(answer.body, type=_Problem)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
             fields = tuple(FieldError(each.path, each.message) for each in problem.errors)
@@ -345,14 +345,14 @@ def _of_storage(answer: Answer) -> str | None:
         return None
     try:
         return msgspec.json.decode(answer.body, type=_StorageError).message
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
 def decoded(content: bytes | msgspec.Raw, kind: type[Value]) -> Value:
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         from ogel import __version__
 
         raise OgelError(

@@ -117,7 +117,7 @@ def _earlier(recorded: BinaryIO) -> Mapping[str, str | None]:
 
     try:
         status = msgspec.json.decode(recorded.read(_MOST_BYTES), type=_Status)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise click.UsageError(
             f"--as-in: that is not what `ogel release status --json` writes: {error}"
         ) from None

@@ -139,7 +139,7 @@ class Suite:
             waits = _asked_to_wait(answer)
             if waits is None or waits >= self.deadline.left:
                 raise problem
-            time.sleep(waits)
+            time.sleep(max(waits, LOOK_SECONDS))
 
     def _send(
         self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, seconds: float
@@ -163,7 +163,7 @@ def read(answer: Answer, kind: type[Value], cause: Cause, where: str) -> Value:
 def _decoded(content: bytes | msgspec.Raw, kind: type[Value], cause: Cause, where: str) -> Value:
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(cause, f"{where} does not answer as Ogel does: {error}") from error
 
 
@@ -223,7 +223,7 @@ def _of_edge(answer: Answer) -> Problem | None:
     said = f"with {answer.status}"
     try:
         said = printable(msgspec.json.decode(answer.body, type=_EdgeError).message[:200])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if answer.headers.get("x-railway-fallback", "").lower() != "true":
             return None
     if answer.status == NotFound.status:

@@ -102,7 +102,7 @@ class Courier:
             raise Problem("signature", "; ".join(problem.message for problem in problems))
         try:
             body = msgspec.json.decode(handover.body, type=_Body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Problem("delivery", f"its body is not that of an event: {error}") from error
         if (body.type, body.data) != (TYPE, self._data):
             raise Problem("delivery", "what arrived is not what was published")

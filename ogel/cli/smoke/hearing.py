@@ -105,7 +105,7 @@ class Ear:
     def _take(self, message: aiohttp.WSMessage) -> None:
         try:
             frame = msgspec.json.decode(message.data, type=_Frame)
-        except (msgspec.DecodeError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
             raise Problem("realtime", f"the WebSocket says what Ogel does not say: {error}") from error
         if frame.type == "ready" and not self._ready.done():
             self._ready.set_result(None)
