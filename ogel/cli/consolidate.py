@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.cost.source import prices_of, prices_option
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.progress import Meter
 from ogel.cli.railway_project import ask_railway, place_of, place_options
@@ -34,7 +35,7 @@ _ANSWERS = {"keep": "keep", "replace": "replace", "remove": "remove", "unknown":
 @place_options
 @click.option(
     "--days",
-    type=click.FloatRange(0, MAX_DAYS, min_open=True),
+    type=RealRange(0, MAX_DAYS, min_open=True),
     default=7,
     show_default=True,
     help="How far back logs and metrics are looked at.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.client import Listed, decoded
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import api, identifier, json_option, say, say_list
 from ogel.cli.tables import Column, Table
 from ogel.kernel.clock import rfc3339, utc_now
@@ -30,7 +31,7 @@ _ALL = 100_000
 
 days_option = click.option(
     "--days",
-    type=click.FloatRange(min=0, min_open=True, max=36500),
+    type=RealRange(min=0, min_open=True, max=36500),
     help="Expires after this; never without it.",
 )
 
@@ -107,7 +108,7 @@ def show(id: str) -> None:
 @click.option(
     "--overlap",
     "overlap_hours",
-    type=click.FloatRange(min=0, max=720),
+    type=RealRange(min=0, max=720),
     default=24.0,
     show_default=True,
     metavar="HOURS",

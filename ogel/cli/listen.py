@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import api, say_json
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, NotFound, OgelError, RateLimited, Unavailable
@@ -41,9 +42,7 @@ _TRIES_TO_ANSWER = 3
 @click.option(
     "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent along here; may be repeated."
 )
-@click.option(
-    "--timeout", type=click.FloatRange(1, 30), metavar="SECONDS", help="For your program to answer."
-)
+@click.option("--timeout", type=RealRange(1, 30), metavar="SECONDS", help="For your program to answer.")
 @click.option("--ordered", is_flag=True, help="Of events of one subject, one at a time, in order.")
 @click.option("--skip-verify", is_flag=True, help="Take any certificate of an https:// URL.")
 @click.option("--json", "as_json", is_flag=True, help="For machines: one document to a line.")

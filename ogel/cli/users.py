@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.given import prompt_hidden
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list, say_one
 from ogel.cli.people import user_id
 from ogel.cli.tables import Column, Table
@@ -153,7 +154,7 @@ def update(
 @command.command("ban")
 @user_argument
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True, max=36500), help="For so long; for ever without it."
+    "--days", type=RealRange(min=0, min_open=True, max=36500), help="For so long; for ever without it."
 )
 def ban(user: str, days: float | None) -> None:
     """Let nobody in as this user, within a second. Their sessions go on when the ban ends."""

@@ -140,6 +140,16 @@ def test_it_asks_before_it_writes(shop: Shop, operator: Operator) -> None:
     assert shop.values == before and not list(operator.home.iterdir())
 
 
+def test_names_that_others_chose_do_not_steer_the_terminal(shop: Shop, operator: Operator) -> None:
+    shop.production.name, shop.studio.name = "prod\x07uction", "stu\x07dio"
+    asked, applied, taken = (
+        operator(*each) for each in (["apply"], ["apply", "--yes"], ["rollback", "--yes"])
+    )
+    assert (asked.code, applied.code, taken.code) == (130, 0, 0)
+    assert "write 4 variables of prod" in asked.out and "as before: " in taken.out
+    assert "\x07" not in "".join(each.out + each.err for each in (asked, applied, taken))
+
+
 def test_one_is_put_back_with_what_it_goes_with(shop: Shop, operator: Operator) -> None:
     assert operator("apply", "--yes", "--skip-deploys", "--leave", "shared.DATABASE").code == 0
     assert shop.studio.deployments == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.databases.list import TABLE
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import api, identifier, json_option, say
 from ogel.kernel.errors import Unavailable
 
@@ -21,7 +22,7 @@ LOOK_SECONDS = 0.2
 @click.command("check")
 @click.argument("name", type=identifier)
 @click.option(
-    "--seconds", type=click.FloatRange(1, 600), default=60.0, show_default=True, help="To wait for a worker."
+    "--seconds", type=RealRange(1, 600), default=60.0, show_default=True, help="To wait for a worker."
 )
 @json_option
 def command(name: str, seconds: float, as_json: bool) -> None:

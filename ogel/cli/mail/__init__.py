@@ -12,6 +12,7 @@ import click
 
 from ogel.cli.mail import suppressions
 from ogel.cli.named import in_options
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, Table, printable, show_fields
 from ogel.cli.times import absolute, both, milliseconds, relative
@@ -51,7 +52,7 @@ command.add_command(suppressions.command)
 @click.option(
     "--wait",
     "seconds",
-    type=click.FloatRange(0, 3600),
+    type=RealRange(0, 3600),
     default=60.0,
     show_default=True,
     help="For the outcome, so many seconds at most.",

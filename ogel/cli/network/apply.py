@@ -16,7 +16,7 @@ from ogel.cli.network.showing import as_json as shown
 from ogel.cli.network.showing import quietly, show_plan, show_verification
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_options
-from ogel.cli.tables import show_text
+from ogel.cli.tables import printable, show_text
 from ogel.features.network.moves.writing import Options, Writing
 from ogel.kernel.errors import Conflict
 
@@ -61,9 +61,8 @@ def command(
         return
     if not yes:
         many = len(found.plan.moves)
-        click.confirm(
-            f"write {many} variable{'' if many == 1 else 's'} of {found.view.environment}?", abort=True
-        )
+        what = f"{many} variable{'' if many == 1 else 's'} of {found.view.environment}"
+        click.confirm(printable(f"write {what}?"), abort=True)
     options = Options(with_staged=with_staged, deploys=not skip_deploys)
     undo = ask_railway(
         lambda railway, _: Writing(

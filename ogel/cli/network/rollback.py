@@ -11,7 +11,7 @@ from ogel.cli.network.planned import deploys_option, place, staged_option, undo_
 from ogel.cli.network.showing import named, quietly, show_verification
 from ogel.cli.operator import identifier, json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
-from ogel.cli.tables import show_text
+from ogel.cli.tables import printable, show_text
 from ogel.features.network.moves.reading import read_view
 from ogel.features.network.moves.undo import Undo, UndoFiles
 from ogel.features.network.moves.view import View
@@ -96,7 +96,7 @@ def _chosen(files: UndoFiles, where: Place, undo_id: str | None) -> Undo:
 
 def _show(taken: TakenBack) -> None:
     if taken.back:
-        click.secho(f"as before: {named(taken.back)}", bold=True)
+        click.secho(printable(f"as before: {named(taken.back)}"), bold=True)
     if taken.already:
         show_text(f"were as before already: {named(taken.already)}")
     if taken.gone:

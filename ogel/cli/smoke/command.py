@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel import interrupts
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.smoke.parts import PARTS
 from ogel.cli.tables import cut, printable, terminal_width
@@ -29,14 +30,12 @@ if TYPE_CHECKING:
 @click.option("--commit", metavar="HASH", help="Of which commit it has to be.")
 @click.option(
     "--wait",
-    type=click.FloatRange(0, 3600),
+    type=RealRange(0, 3600),
     default=0.0,
     metavar="SECONDS",
     help="Until it is ready, and runs what it has to, before the time begins.",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(5, 600), default=30.0, show_default=True, help="For everything."
-)
+@click.option("--seconds", type=RealRange(5, 600), default=30.0, show_default=True, help="For everything.")
 @click.option("--realtime", metavar="URL", help="Where the WebSocket is, if another service has it.")
 @click.option("--skip", type=click.Choice([*PARTS]), multiple=True, help="May be repeated.")
 @json_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ogel.cli.numbers import RealRange
 from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.progress import LOOK_SECONDS, Meter, waiting
 from ogel.cli.sizes import size
@@ -37,7 +38,7 @@ _TABLE: Table[Finding] = Table(
 )
 @click.option(
     "--sample",
-    type=click.FloatRange(0, 1),
+    type=RealRange(0, 1),
     default=0.0,
     show_default=True,
     metavar="SHARE",

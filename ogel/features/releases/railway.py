@@ -95,8 +95,9 @@ class ReleasesOnRailway:
             last = await doing
         except RailwayError as error:
             return Ended(service.name, None, error.message)
-        well = last is None or last.status in _WELL
-        return Ended(service.name, last, None if well else f"deployment {last.id} ended as {last.status}")
+        if last is None or last.status in _WELL:
+            return Ended(service.name, last, None)
+        return Ended(service.name, last, f"deployment {last.id} ended as {last.status}")
 
     async def _return(self, step: Return, say: Say) -> Deployment:
         service = step.service
