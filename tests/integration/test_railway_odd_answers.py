@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -150,3 +151,38 @@ def test_one_place_wrong(name: str) -> None:
         return seen
 
     assert asyncio.run(looked()) > 20
+
+
+@pytest.mark.parametrize("name", ["deployments", "deployment", "logs", "http_logs", "billing"])
+def test_a_time_without_an_offset_is_one_line(name: str) -> None:
+    """It could be compared with no other."""
+
+    async def looked() -> list[RailwayError]:
+        straight, errors = Straight(), []
+        await asked(name, straight)
+        [answer] = straight.answers
+        for path in [each for each in paths(answer) if is_time(answer, each)]:
+            with pytest.raises(RailwayError) as caught:
+                await asked(name, Straight(0, put(path, "2026-11-20T11:59:59")))
+            errors.append(caught.value)
+        return errors
+
+    errors = asyncio.run(looked())
+    assert errors and all(each.cause == "changed" and "timezone" in each.message for each in errors)
+
+
+def is_time(answer: Any, path: Path) -> bool:
+    for name in path:
+        answer = answer[name]
+    return isinstance(answer, str) and answer.startswith("2026-")
+
+
+@pytest.mark.parametrize("name", ["usage", "estimated_usage"])
+def test_amounts_too_large_to_be_added_up_are_no_amount(name: str) -> None:
+    def twice_too_much(answer: Any) -> None:
+        [rows] = answer["data"].values()
+        rows[0][{"usage": "value", "estimated_usage": "estimatedValue"}[name]] = 1.5e308
+        rows.append(rows[0])
+
+    [found] = asyncio.run(asked(name, Straight(0, twice_too_much)))
+    assert found.value == math.inf

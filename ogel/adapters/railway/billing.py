@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
-from ogel.adapters.railway.transport import Transport
+from ogel.adapters.railway.transport import Moment, Transport
 from ogel.runtime.railway import Billing
 
 
 class _Period(Struct):
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
 
 
 class _Limit(Struct, rename="camel"):

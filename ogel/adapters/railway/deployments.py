@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from ogel.adapters.railway.paging import PAGE, Connection, whole
-from ogel.adapters.railway.transport import Transport, changed
+from ogel.adapters.railway.transport import Moment, Transport, changed
 from ogel.runtime.railway import Deployment, RailwayError
 
 # What stays as it is until somebody does something.
@@ -28,10 +27,10 @@ class Found(Struct, rename="camel"):
     id: str
     environment_id: str
     status: str
-    created_at: datetime
+    created_at: Moment
     # None: of a plugin, as there were before databases were services.
     service_id: str | None = None
-    updated_at: datetime | None = None
+    updated_at: Moment | None = None
     can_rollback: bool = False
     deployment_stopped: bool = False
     meta: dict[str, Any] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from msgspec import Struct
 from ogel.adapters.railway import deployments
 from ogel.adapters.railway.aliases import asked_in_groups
 from ogel.adapters.railway.paging import PAGE, Connection, whole
-from ogel.adapters.railway.transport import Transport, changed
+from ogel.adapters.railway.transport import Moment, Transport, changed
 from ogel.runtime.railway import Instance, RailwayError, TcpProxy
 
 # What is nice to know, and not told to every token.
@@ -31,7 +30,7 @@ _PRIVATE = "railway.internal"
 
 class _Domain(Struct, rename="camel"):
     domain: str
-    deleted_at: datetime | None = None
+    deleted_at: Moment | None = None
 
 
 class _Domains(Struct, rename="camel"):
@@ -55,7 +54,7 @@ class _Instance(Struct, rename="camel"):
     healthcheck_path: str | None = None
     cron_schedule: str | None = None
     sleep_application: bool | None = None
-    deleted_at: datetime | None = None
+    deleted_at: Moment | None = None
     source: _Source | None = None
     latest_deployment: deployments.Found | None = None
 
@@ -93,7 +92,7 @@ class _Proxy(Struct, rename="camel"):
     domain: str
     proxy_port: int
     application_port: int
-    deleted_at: datetime | None = None
+    deleted_at: Moment | None = None
 
 
 class _Proxies(Struct, rename="camel"):
@@ -103,7 +102,7 @@ class _Proxies(Struct, rename="camel"):
 class _Network(Struct, rename="camel"):
     public_id: str
     dns_name: str
-    deleted_at: datetime | None = None
+    deleted_at: Moment | None = None
 
 
 class _Networks(Struct, rename="camel"):

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from ogel.adapters.railway.transport import Transport
+from ogel.adapters.railway.transport import Moment, Transport
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.railway import HttpLogLine, LogLine
 
@@ -18,7 +18,7 @@ MOST_PAGES = 20
 
 
 class _Line(Protocol):
-    timestamp: datetime
+    timestamp: Moment
 
     @property
     def key(self) -> Hashable: ...
@@ -30,7 +30,7 @@ class _Tags(Struct, rename="camel"):
 
 
 class _Log(Struct):
-    timestamp: datetime
+    timestamp: Moment
     message: str
     severity: str | None = None
     tags: _Tags | None = None
@@ -46,7 +46,7 @@ class _Logs(Struct, rename="camel"):
 
 
 class _HttpLog(Struct, rename="camel"):
-    timestamp: datetime
+    timestamp: Moment
     method: str
     path: str
     host: str

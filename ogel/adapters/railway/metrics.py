@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from math import fsum
+from math import fsum, inf
 
 from msgspec import Struct
 
@@ -92,6 +92,14 @@ def _point(sample: _Sample) -> Point:
         raise changed("metrics.values.ts", "no time in seconds") from None
 
 
+def _sum(values: Iterable[float]) -> float:
+    """Of more than there is anywhere, infinity: whoever reads it says that it cannot be."""
+    try:
+        return fsum(values)
+    except OverflowError:
+        return inf
+
+
 async def usage(
     transport: Transport,
     project_id: str,
@@ -109,7 +117,7 @@ async def usage(
     rows: dict[tuple[str, str | None], list[float]] = defaultdict(list)
     for each in (await transport.call("Usage", variables, _Usage)).usage:
         rows[each.measurement, each.tags.service_id].append(each.value)
-    return [UsageOf(measurement, service, fsum(values)) for (measurement, service), values in rows.items()]
+    return [UsageOf(measurement, service, _sum(values)) for (measurement, service), values in rows.items()]
 
 
 async def estimated_usage(
@@ -120,4 +128,4 @@ async def estimated_usage(
     for each in (await transport.call("EstimatedUsage", variables, _EstimatedUsage)).estimated_usage:
         if each.project_id == project_id:
             rows[each.measurement].append(each.estimated_value)
-    return [Estimate(measurement, fsum(values)) for measurement, values in rows.items()]
+    return [Estimate(measurement, _sum(values)) for measurement, values in rows.items()]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
 
 from ogel.adapters.railway.aliases import asked_in_groups
 from ogel.adapters.railway.paging import PAGE, Connection, whole
-from ogel.adapters.railway.transport import Transport, changed
+from ogel.adapters.railway.transport import Moment, Transport, changed
 from ogel.runtime.railway import Bucket, Named, Project, RailwayError, TokenScope, Volume
 
 # What a bucket holds is told apart from everything else, and not to everybody.
@@ -59,7 +58,7 @@ class _Kept(Struct, rename="camel"):
     id: str
     name: str
     can_access: bool = True
-    deleted_at: datetime | None = None
+    deleted_at: Moment | None = None
 
 
 class _Head(Struct, rename="camel"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from ogel.adapters.railway.documents import document
 from ogel.adapters.railway.faults import Fault, NotAuthorized, limited, of_faults
@@ -33,6 +34,8 @@ _LEAST_SECONDS = 1.0
 _LEAST_CHARACTERS = 3
 
 Data = TypeVar("Data")
+# One without an offset would be compared with none that has one.
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Token(Struct, frozen=True):
