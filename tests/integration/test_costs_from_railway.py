@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,10 +11,20 @@ from typing import Any
 
 import pytest
 
+from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.costs import service
+from ogel.features.costs.contract import ThisPeriod
 from ogel.features.costs.from_railway import read
 from ogel.features.costs.reading import Reading
+from ogel.features.costs.service import Cost, CostService
 from ogel.features.costs.statement import Budget, state
+from ogel.features.costs.store import ReadingStore
+from ogel.features.observability.measurements import StoredMeasurements
+from ogel.features.observability.resources.store import ResourceStore
+from ogel.features.observability.usage.store import UsageStore
 from ogel.platform.railway import railway
+from ogel.runtime.alerts import Sample
+from ogel.runtime.database.database import Database
 from ogel.runtime.prices.table import price_table
 from ogel.settings import NOWHERE
 from tests.support.railway import RailwayServer, World
@@ -148,6 +158,16 @@ def test_what_is_not_said_is_named(shop: Shop) -> None:
     assert state(found, PRICES).is_partial
 
 
+def test_an_estimate_that_lacks_something_is_none(shop: Shop) -> None:
+    def absurd(answer: dict[str, Any]) -> None:
+        answer["data"]["estimatedUsage"][0]["estimatedValue"] = -1.0
+
+    assert state(shop.read(), PRICES).estimated is not None
+    found = shop.read(when="estimatedUsage", edit=absurd)
+    assert found.estimated is None
+    assert any("what Railway expects is not told: MEMORY_USAGE_GB is -1.0" in each for each in found.notes)
+
+
 def test_a_bucket_is_billed_by_the_gb_that_is_begun(shop: Shop) -> None:
     """2.1 GB are 3: 3 * 15,840 min * $0.015 / 43,200 = 0.0165."""
     shop.project.bucket("files", size_bytes=2.1 * GB)
@@ -183,3 +203,28 @@ def test_a_project_of_six_hours_has_their_rate(empty: Shop) -> None:
 def test_an_empty_project_costs_nothing(empty: Shop) -> None:
     found = state(empty.read(), PRICES)
     assert (found.spent, found.services, found.is_partial) == (0, [], False)
+
+
+def test_a_billing_period_that_ends_while_railway_is_away_is_told_on(
+    empty: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the 10th to the 10th: what was read an hour ago is not 'not read since the 1st'."""
+
+    async def looked() -> tuple[Cost, Sequence[Sample], ThisPeriod | None]:
+        settings = replace(NOWHERE, railway_api=empty.server.url, railway_api_token=empty.world.api_token)
+        async with railway(settings) as asked, make_pool(database_url, PoolOptions(1, 4, 30, 5, 10)) as pool:
+            database = Database(pool, lambda _: None)
+            here = StoredMeasurements(database, ResourceStore(), UsageStore())
+            costs = CostService(
+                database, ReadingStore(), asked, empty.project.id, here, False, PRICES, None, None
+            )
+            for now in (END - timedelta(minutes=43), END + timedelta(minutes=17)):
+                monkeypatch.setattr(service, "utc_now", lambda now=now: now)
+                await costs.read()
+                empty.server.misbehave(status=429, headers={"Retry-After": "1800"}, times=None)
+            return await costs.last(), await costs.samples(), await costs.this_period()
+
+    last, samples, this_period = asyncio.run(looked())
+    assert last.reading.period.start == START and last.trouble is not None
+    assert [(each.name, each.value) for each in samples] == [("cost.read_hours", 1.0)]
+    assert this_period is None

@@ -226,7 +226,10 @@ class _Reader:
         expected: dict[Resource, Decimal] = {}
         for each in told:
             resource, value = resource_of(each.measurement), measured(each.value)
-            if resource is not None and value is not None:
+            if value is None or (resource is None and value):
+                self._notes.append(f"what Railway expects is not told: {each.measurement} is {each.value}")
+                return None
+            if resource is not None:
                 expected[resource] = expected.get(resource, ZERO) + value
         return expected
 

@@ -81,8 +81,8 @@ class CostService:
             reading = await self._told(now, before)
         except RailwayError as error:
             log.warning("costs.unread", cause=error.cause, error=error.message)
-            goes_on = before is not None and now < before.period.end
-            period = before.period if goes_on and before is not None else calendar_month(now)
+            # When the next one begins and ends, nobody has told yet.
+            period = calendar_month(now) if before is None else before.period
             async with self._database.autocommit() as tx:
                 await self._store.put_trouble(tx, self._key, period, now, error.message)
             return None
