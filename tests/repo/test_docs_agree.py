@@ -31,6 +31,7 @@ SHARED = {
     "given",
     "in_process",
     "named",
+    "numbers",
     "operator",
     "over_http",
     "people",
