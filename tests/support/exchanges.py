@@ -183,6 +183,7 @@ def exchanges(servers: Mapping[str, str], directory: Path) -> Iterator[Exchanges
 def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outside) -> None:
     _webhooks_and_events(ask, receiver)
     _listener(ask)
+    _channels(ask)
     _streams(ask)
     _jobs(ask)
     _replays(ask)
@@ -260,6 +261,24 @@ def _gateway(ask: Exchanges) -> None:
 
 def _releases(ask: Exchanges) -> None:
     ask("GET", "/api/release")
+
+
+def _channels(ask: Exchanges) -> None:
+    rules = {
+        "history_size": 500,
+        "history_seconds": 86400,
+        "subscribe_roles": ["users"],
+        "publish_roles": ["team:support"],
+    }
+    ask("PUT", "/api/realtime/namespaces/{name}", rules, name="chat")
+    ask("GET", "/api/realtime/namespaces")
+    message = {"data": {"text": "Hello"}, "tags": {"from": "ann"}, "idempotency_key": "msg-17"}
+    ask("POST", "/api/channels/{name}/publish", message, name="chat:17")
+    batch = [{"channel": "chat:17", "data": {"text": "How are you?"}}, {"channel": "scores", "data": [2, 1]}]
+    ask("POST", "/api/channels/publish", batch)
+    ask("GET", "/api/channels", query={"prefix": "chat:"})
+    ask("GET", "/api/channels/{name}/history", query={"since": 0}, name="chat:17")
+    ask("DELETE", "/api/realtime/namespaces/{name}", name="chat")
 
 
 def _streams(ask: Exchanges) -> None:
