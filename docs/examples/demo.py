@@ -184,8 +184,8 @@ class Api:
 async def _read_events(stream: aiohttp.ClientResponse, heard: Mailbox) -> None:
     async for line in stream.content:
         name, _, value = line.decode().rstrip().partition(": ")
-        if name == "id":
-            await heard.put(value, True)
+        if name == "data" and value.startswith('{"id":'):
+            await heard.put(json.loads(value)["id"], True)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from ogel.adapters.rq_bell.ring import send
 from ogel.adapters.rq_horses.keys import QUEUE_PREFIX
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
-from ogel.runtime.realtime.broadcast import EVENTS
 from ogel.runtime.realtime.message import pack
+from ogel.runtime.realtime.publication import PUBLICATIONS, Publication, packed
 from tests.support.isolated import lives
 from tests.support.process import Ogel, eventually
 from tests.support.redis_attack import jobs, plant
@@ -69,8 +69,9 @@ def test_what_is_planted_in_redis_is_not_run_and_stops_nobody(
         entries = [id.decode() for id in store.zrange(ENTRIES, 0, -1)]
         planted = jobs(canary, {"directory": str(stolen), "seconds": SECONDS}, "trial.hold")
         plant(store, planted, [*served, helper], [worker, helper], entries)
-        forged = pack(Event("evt_1", "platform.alert.raised", b"{}", None, utc_now()))
-        assert store.publish(EVENTS, forged) == 1
+        event = Event("evt_1", "platform.alert.raised", b"{}", None, utc_now())
+        forged = Publication("$ogel:events", "e", 1, utc_now(), pack(event), event=event.type)
+        assert store.publish(PUBLICATIONS, packed(forged)) == 1
         eventually(lambda: "realtime.not_signed" in ogel.log_text(), LIMIT_SECONDS, "a refusal in the log")
 
         def taken() -> bool:

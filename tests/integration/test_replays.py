@@ -336,7 +336,7 @@ class Explaining(Transaction):
     """Looks at what each query costs: pages read, of tables and indexes, and the most rows that one scan went over."""
 
     def __init__(self, tx: Transaction) -> None:
-        super().__init__(tx._connection)
+        super().__init__(tx._connection, tx._took)
         self.pages = 0
         self.rows = 0.0
 
