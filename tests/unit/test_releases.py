@@ -180,6 +180,6 @@ def test_the_services_of_a_suite_are_told_by_what_they_start() -> None:
 def test_the_state_of_a_schema_names_what_is_missing_and_what_is_beyond() -> None:
     applied = [AppliedMigration("1", at(0)), AppliedMigration("3", at(1))]
     state = schema_state(["1", "2"], applied)
-    assert (state.current, state.missing, state.beyond, state.since) == (False, ["2"], ["3"], at(0))
+    assert (state.current, state.missing, state.beyond) == (False, ["2"], ["3"])
     assert [each.name for each in state.applied] == ["3", "1"]
     assert schema_state([], []).current

@@ -24,8 +24,8 @@ class Running(msgspec.Struct):
 
     @property
     def since(self) -> datetime | None:
-        """When the database got its first tables."""
-        return None if self.release is None else self.release.schema.since
+        """When the process that answers was started."""
+        return None if self.release is None else self.release.started_at
 
 
 def admitted(suite: Suite, needed: Collection[str]) -> str:

@@ -33,7 +33,7 @@ class _Queue(msgspec.Struct):
 
 
 def schedules(suite: Suite, since: datetime | None, patience: Deadline) -> str:
-    """`since`: when there was nothing yet of this suite; None: that is not known."""
+    """`since`: when the suite may have been started; None: that is not known."""
     return until(patience, lambda: _ticking(suite, since))
 
 
@@ -47,7 +47,7 @@ def _ticking(suite: Suite, since: datetime | None) -> str:
         raise Problem("schedules", "none is registered")
     ticked = max((each.last_tick_at for each in found if each.last_tick_at is not None), default=None)
     due, name = max((_due(each), each.name) for each in found)
-    # What never ticked may be as new as the suite.
+    # What never ticked may be as new as the process that answers.
     if due > (ticked or since or due):
         last = "there was none yet" if ticked is None else f"the last tick was at {absolute(ticked)}"
         raise Problem("schedules", f"the clock stands: {name} was due at {absolute(due)}, and {last}")

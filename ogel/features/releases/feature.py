@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ogel.features.releases.release import AppliedMigration, SchemaState, schema_state
 from ogel.features.releases.settings import ReleasesSettings
+from ogel.kernel.clock import utc_now
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 
 def build(core: Core, settings: ReleasesSettings) -> Feature:
+    started_at = utc_now()
+
     async def schema() -> SchemaState:
         from ogel.adapters.migrations import applied_migrations
 
@@ -26,7 +29,7 @@ def build(core: Core, settings: ReleasesSettings) -> Feature:
     def routes() -> Sequence[Route]:
         from ogel.features.releases.routes import ReleaseRoutes
 
-        return ReleaseRoutes(settings, core.railway_deployment, schema).routes()
+        return ReleaseRoutes(settings, core.railway_deployment, started_at, schema).routes()
 
     return Feature(name="releases", routes=routes, settings=settings)
 

@@ -19,15 +19,13 @@ class AppliedMigration(Struct, frozen=True):
 class SchemaState(Struct, frozen=True):
     """
     `current`: nothing is missing of what this version needs. `beyond` are migrations that it does not know, because a
-    newer one applied them: it works on with those. `applied` are the newest first, 50 of them; `since` is when the
-    first of all was applied.
+    newer one applied them: it works on with those. `applied` are the newest first, 50 of them.
     """
 
     current: bool
     missing: Sequence[str]
     beyond: Sequence[str]
     applied: Sequence[AppliedMigration]
-    since: datetime | None
 
 
 class Release(Struct, frozen=True):
@@ -36,6 +34,7 @@ class Release(Struct, frozen=True):
     version: str
     commit: str | None
     deployment: str | None
+    started_at: datetime
     schema: SchemaState
 
 
@@ -45,4 +44,4 @@ def schema_state(needed: Sequence[str], applied: Sequence[AppliedMigration]) -> 
     missing = [name for name in needed if name not in there]
     beyond = [each.name for each in applied if each.name not in known]
     newest = list(reversed(applied))[:MOST_MIGRATIONS]
-    return SchemaState(not missing, missing, beyond, newest, applied[0].applied_at if applied else None)
+    return SchemaState(not missing, missing, beyond, newest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ogel import __version__
@@ -14,10 +15,15 @@ from ogel.runtime.http.route import Call, Route
 
 class ReleaseRoutes:
     def __init__(
-        self, settings: ReleasesSettings, deployment: str | None, schema: Callable[[], Awaitable[SchemaState]]
+        self,
+        settings: ReleasesSettings,
+        deployment: str | None,
+        started_at: datetime,
+        schema: Callable[[], Awaitable[SchemaState]],
     ) -> None:
         self._settings = settings
         self._deployment = deployment
+        self._started_at = started_at
         self._schema = schema
 
     def routes(self) -> Sequence[Route]:
@@ -28,4 +34,5 @@ class ReleaseRoutes:
         ]  # fmt: skip
 
     async def _show(self, call: Call[Any, Any]) -> Release:
-        return Release(__version__, self._settings.commit, self._deployment, await self._schema())
+        schema = await self._schema()
+        return Release(__version__, self._settings.commit, self._deployment, self._started_at, schema)
