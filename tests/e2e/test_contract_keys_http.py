@@ -76,7 +76,7 @@ def test_keys_are_listed_newest_first_in_pages(suite: Ogel) -> None:
         ({"scopes": ["events:"]}, "body.scopes"),
         ({"scopes": ["Events:write"]}, "body.scopes"),
         ({"scopes": ["audit:write"]}, "body.scopes"),
-        ({"scopes": ["realtime:write"]}, "body.scopes"),
+        ({"scopes": ["metrics:write"]}, "body.scopes"),
         ({"networks": []}, "body.networks"),
         ({"networks": ["10.0.0.0/8", "10.0.0.1/8"]}, "body.networks[1]"),
         ({"networks": ["example.com"]}, "body.networks[0]"),

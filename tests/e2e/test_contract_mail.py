@@ -317,6 +317,7 @@ def test_text_arrives_in_headers_character_for_character(api: Client, smtp: Mail
         api, to=f"{quoted} <{to}>", **{"from": f"{quoted} <s@b.de>"}, reply_to=f"{quoted} <r@b.de>", subject=text,
         text="T",
     )  # fmt: skip
+    smtp.wait_for(to, 1)  # so that it is the first
     send(api, to=to, template="welcome", data={"app": text, "url": "u"})
     first, second = smtp.wait_for(to, 2)
     assert first.read.subject == text

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import structlog
 
 from ogel.cli import main
 from ogel.environ import knobs
@@ -69,6 +73,7 @@ def ogel_here(*arguments: str, **settings: str) -> Finished:
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with (
+        _logging_as_it_was(),
         mock.patch.dict(os.environ, _environment(settings), clear=True),
         mock.patch.object(sys, "argv", ["ogel", *arguments]),
         contextlib.redirect_stdout(out),
@@ -80,6 +85,25 @@ def ogel_here(*arguments: str, **settings: str) -> Finished:
             code = ended.code or 0
     assert isinstance(code, int)
     return Finished(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _logging_as_it_was() -> Iterator[None]:
+    """A command says once for its process how lines are logged; the tests after it want theirs."""
+    root, configure, before = logging.getLogger(), structlog.configure, structlog.get_config()
+    handlers, level, showwarning = root.handlers, root.level, warnings.showwarning
+
+    def for_now(**options: Any) -> None:
+        # Loggers that were kept would stay as they are now.
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    try:
+        with mock.patch.object(structlog, "configure", for_now):
+            yield
+    finally:
+        configure(**before)
+        root.handlers, warnings.showwarning = handlers, showwarning
+        root.setLevel(level)
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
