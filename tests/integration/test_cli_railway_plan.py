@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ogel.cli.railway import evaluating
 from tests.support.cli import Finished, ogel_here
 from tests.support.railway import Environment, RailwayServer, World
 
@@ -139,11 +140,21 @@ def test_what_the_file_made_before_and_has_no_more_is_deleted(
         ("def main(): return 5", "it returns no project with `resources`"),
         ("print('hello')\ndef main(): return {'resources': []}", "it may print nothing"),
         ("x = 1", "it returns no project"),
+        ("import os; os.write(1, b'\\xff')\ndef main(): return {'resources': []}", "it may print nothing"),
+        ("import os; os.write(2, b'wrong: \\xff'); os._exit(3)", "wrong: \ufffd"),
+        ("while True: pass", "could not be evaluated within 0.3 s"),
     ],
 )
 def test_a_file_that_is_none_is_told_in_one_line(
-    railway: RailwayServer, environment: Environment, tmp_path: Path, text: str, said: str
+    railway: RailwayServer,
+    environment: Environment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    said: str,
 ) -> None:
+    if text.startswith("while"):
+        monkeypatch.setattr(evaluating, "SECONDS", 0.3)
     file = tmp_path / "railway.py"
     file.write_text(text)
     finished = plan(railway, environment, file)
@@ -166,6 +177,68 @@ def test_what_railway_would_refuse_or_drop_is_an_error(
     assert finished.code == 1
     assert "error: service.api Railway knows no `deploy.autoscaling`" in finished.err
     assert "registers no domains" in finished.err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"variables": 5},
+        {"source": "ogel:2"},
+        {"source": {"image": 5}},
+        {"deploy": {"multiRegionConfig": 5}},
+        {"type": ["service"]},
+        {"type": "bucket", "config": {"region": ["iad"]}},
+    ],
+)
+def test_a_field_of_another_type_is_named(
+    railway: RailwayServer, environment: Environment, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    environment.service("api", image="ogel:1", variables={"PORT": "1"})
+    file = tmp_path / "railway.py"
+    file.write_text(f"PARTIAL = 'ogel'\ndef main(): return {{'resources': [{ {'name': 'api', **wrong} }]}}")
+    finished = plan(railway, environment, file)
+    assert finished.code == 1 and len(finished.err.splitlines()) == 1
+    assert "api: Expected" in finished.err and f"$.{next(reversed(wrong))}" in finished.err
+
+
+@pytest.mark.parametrize("value", [5, None, {"type": ["literal"]}])
+def test_a_variable_of_another_type_is_named(
+    railway: RailwayServer, environment: Environment, tmp_path: Path, value: object
+) -> None:
+    environment.service("api", image="ogel:1", variables={"PORT": "1"})
+    file = tmp_path / "railway.py"
+    resource = {"name": "api", "variables": {"PORT": value}}
+    file.write_text(f"PARTIAL = 'ogel'\ndef main(): return {{'resources': [{resource}]}}")
+    finished = plan(railway, environment, file)
+    assert finished.code == 1
+    assert finished.err == "error: service.api variable PORT has no type that Railway knows\n"
+
+
+def test_what_railway_tells_in_another_shape_ends_in_no_traceback(
+    railway: RailwayServer, environment: Environment, small: Path
+) -> None:
+    api = environment.service("api", image="ogel:1", variables={"PORT": "1"})
+    for told in (
+        {"source": "ogel:1"},
+        {"source": {"image": 5}},
+        {"deploy": {"multiRegionConfig": 5}},
+        {"configFile": 5},
+    ):
+
+        def edit(answer: dict[str, Any], told: dict[str, Any] = told) -> None:
+            answer["data"]["environment"]["config"]["services"][api.service_id] |= told
+
+        railway.behave()
+        railway.misbehave(when="query EnvironmentConfig", edit=edit, times=None)
+        finished = plan(railway, environment, small)
+        assert (finished.code, finished.err) == (2, ""), told
+    railway.behave()
+    railway.misbehave(
+        when="query EnvironmentConfig",
+        edit=lambda answer: answer["data"]["environment"]["config"].update(services=5),
+        times=None,
+    )
+    assert plan(railway, environment, small).code == 2
 
 
 def test_without_a_token_it_is_said_in_one_line(small: Path) -> None:

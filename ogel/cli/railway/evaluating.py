@@ -52,10 +52,13 @@ def evaluate(file: Path, environment: Mapping[str, str] | None = None) -> Graph:
             [python, "-B", "-c", _EVALUATE, str(file.resolve())],
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{file} could not be evaluated within {SECONDS:g} s") from None
+    except OSError as error:
         raise ConfigError(f"{file} could not be evaluated: {error}") from error
     if ran.returncode != 0:
         said = [line for line in ran.stderr.splitlines() if line.strip()]

@@ -82,11 +82,12 @@ async def _compared(railway: Railway, project_id: str, environment_id: str, grap
     project = await railway.project(project_id)
     config = await railway.config(environment_id)
     declared = {each["name"] for each in graph.resources if each.get("type", "service") == "service"}
-    there = config.get("services") or {}
+    there = config.get("services")
+    ids = there.keys() if isinstance(there, Mapping) else ()
     variables: dict[str, Mapping[str, str]] = {
         each.id: await railway.variables(project_id, environment_id, each.id, rendered=False)
         for each in project.services
-        if each.name in declared and each.id in there
+        if each.name in declared and each.id in ids
     }
     owners = await _owners(railway, environment_id)
     return change_set(graph, current_resources(project, config, variables), owners)
@@ -152,13 +153,13 @@ def _words(change: Change) -> str:
 
 
 def _made_of(resource: Mapping[str, Any]) -> str:
-    source, deploy = resource.get("source") or {}, resource.get("deploy") or {}
+    source, deploy, config = (resource.get(name) or {} for name in ("source", "deploy", "config"))
     of = source.get("image") or source.get("repo")
     parts = [
         f" of {of}" if of else "",
         f", starting {deploy['startCommand']}" if deploy.get("startCommand") else "",
         f", with {len(resource['variables'])} variables" if resource.get("variables") else "",
-        f" in {resource['config']['region']}" if resource.get("config") else "",
+        f" in {config['region']}" if config.get("region") else "",
     ]
     return "".join(parts)
 

@@ -137,6 +137,8 @@ def _parsed(content: bytes, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ConfigError(f"{where}: line {error.lineno}: is no JSON: {error.msg}") from None
+    except ValueError:  # of int(), which takes 4300 digits
+        raise ConfigError(f"{where}: has a number of too many digits") from None
     except RecursionError:
         raise ConfigError(f"{where}: is nested too deeply") from None
     if not isinstance(document, dict):

@@ -96,6 +96,7 @@ def test_a_file_says_some_prices_otherwise(tmp_path: Path) -> None:
         ("{", "line 1: is no JSON"),
         ("[" * 100_000, "is nested too deeply"),
         ("\udcff", "is not UTF-8"),
+        ('{"month_minutes": ' + "1" * 5000 + "}", "has a number of too many digits"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, content: str, message: str) -> None:

@@ -82,7 +82,7 @@ def change_set(
         elif before is None:
             problems += _new_domains(address, each, {})
             changes.append(Change("create", address, after=each, deploys=each.get("type") != "bucket"))
-        elif _OF_REPOSITORY.search(before.get("configFile") or ""):
+        elif _OF_REPOSITORY.search(str(before.get("configFile") or "")):
             problems.append(
                 Problem(
                     "error",
@@ -155,7 +155,11 @@ def _differences(address: str, after: Resource, before: Resource) -> Iterator[Ch
 
 def _variables(address: str, after: Resource, before: Resource) -> Iterator[Change]:
     there, wanted = _part(before, "variables"), _part(after, "variables")
-    written = {name: _written(value) for name, value in wanted.items() if value.get("type") != "preserve"}
+    written = {
+        name: _written(value)
+        for name, value in wanted.items()
+        if isinstance(value, Mapping) and value.get("type") != "preserve"
+    }
     for name in sorted({*written} - {*there}):
         yield Change("create", address, f"variables.{name}")
     for name in sorted({*written} & {*there}):
@@ -204,7 +208,7 @@ def _normal(field: str, part: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     if isinstance(image := normal.get("image"), str) and (found := _TEMPLATE_IMAGE.fullmatch(image)):
         normal["image"] = f"{found[1]}:{found[2]}"
-    if "multiRegionConfig" in normal:
+    if isinstance(normal.get("multiRegionConfig"), Mapping):
         regions = {
             name: {"numReplicas": each["numReplicas"]}
             for name, each in normal.pop("multiRegionConfig").items()

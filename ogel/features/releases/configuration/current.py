@@ -19,7 +19,8 @@ def current_resources(
     found = {}
     names = {each.id: each.name for each in project.services}
     for id, service in _live(config, "services"):
-        image = (service.get("source") or {}).get("image")
+        source = service.get("source")
+        image = source.get("image") if isinstance(source, Mapping) else None
         kind = "database" if is_database(image) else "service"
         name = names.get(id, id)
         written = variables.get(id, {})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 Resource = Mapping[str, Any]
@@ -61,6 +62,31 @@ class Graph(Struct, frozen=True):
         return {address_of(each): each for each in self.resources}
 
 
+class _Source(Struct):
+    image: str | None = None
+    repo: str | None = None
+
+
+class _Deploy(Struct, rename="camel"):
+    multi_region_config: dict[str, dict[str, Any] | None] | None = None
+
+
+class _Config(Struct):
+    region: str | None = None
+
+
+class _Shape(Struct):
+    """Of a resource, what is looked into; Railway itself says what else is wrong."""
+
+    name: str
+    type: str = "service"
+    address: str | None = None
+    source: _Source | None = None
+    deploy: _Deploy | None = None
+    variables: dict[str, Any] | None = None
+    config: _Config | None = None
+
+
 def graph_of(evaluated: Mapping[str, Any]) -> Graph:
     """Of what the file evaluates to. Raises ValueError for what is no project."""
     project = evaluated.get("project")
@@ -70,6 +96,10 @@ def graph_of(evaluated: Mapping[str, Any]) -> Graph:
     for each in resources:
         if not isinstance(each, Mapping) or not isinstance(each.get("name"), str):
             raise ValueError(f"a resource without a name: {str(each)[:100]}")
+        try:
+            msgspec.convert(each, _Shape)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{each['name']}: {error}") from None
     partial = evaluated.get("partial")
     return Graph(partial.strip() or None if isinstance(partial, str) else None, resources)
 
@@ -79,9 +109,9 @@ def address_of(resource: Resource) -> str:
     return address if isinstance(address, str) else f"{resource.get('type', 'service')}.{resource['name']}"
 
 
-def is_database(image: str | None) -> bool:
+def is_database(image: object) -> bool:
     """As Railway tells them from other services."""
-    return image is not None and any(each in image for each in _DATABASES)
+    return isinstance(image, str) and any(each in image for each in _DATABASES)
 
 
 def problems(graph: Graph) -> Iterator[Problem]:
@@ -117,7 +147,7 @@ def _of_service(address: str, service: Resource) -> Iterator[Problem]:
                     "error", address, f"Railway knows no `{where}`, and would drop it without a word"
                 )
     for name, value in _mapping(service, "variables").items():
-        if not isinstance(value, Mapping) or value.get("type") not in VARIABLE_TYPES:
+        if not isinstance(value, Mapping) or str(value.get("type")) not in VARIABLE_TYPES:
             yield Problem("error", address, f"variable {name} has no type that Railway knows")
     source = _mapping(service, "source")
     if is_database(source.get("image")) and _mapping(_mapping(service, "networking"), "tcpProxies"):
