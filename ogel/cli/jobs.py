@@ -18,6 +18,7 @@ from ogel.cli.operator import (
     say_json,
     say_list,
     say_one,
+    yes_option,
 )
 from ogel.cli.tables import Column, Table, show_fields
 from ogel.cli.times import both, relative
@@ -109,7 +110,7 @@ def cancel(id: str, as_json: bool) -> None:
 @queue_option
 @kind_option
 @click.option("--status", type=click.Choice(["dead", "pending"]), default="dead", show_default=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def purge(
     queue: str | None, kind: str | None, status: Literal["dead", "pending"], yes: bool, as_json: bool

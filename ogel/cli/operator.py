@@ -37,11 +37,18 @@ def identifier(value: str) -> str:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
 )
 
 after_option = click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+
+
+def ask_no_machine(as_json: bool, sure: bool, by: str = "--yes") -> None:
+    """Raises a usage error where a machine would be asked whether it is `sure`, which it says `by` options."""
+    if as_json and not sure:
+        raise click.UsageError(f"--json asks nobody: it needs {by}")
 
 
 def profile_option(help: str) -> Callable[[Command], Command]:

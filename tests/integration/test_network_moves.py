@@ -392,7 +392,7 @@ def test_a_commit_that_railway_refuses_leaves_a_way_back(
 
 
 def test_machines_are_told_in_one_document(shop: Shop, operator: Operator) -> None:
-    assert "--json asks nothing" in operator("apply", "--json").err
+    assert "--json asks nobody" in operator("apply", "--json").err
     applied = json.loads(operator("apply", "--yes", "--json").out)
     assert applied["undo"].startswith("undo_") and len(applied["moves"]) == 4
     assert json.loads(operator("apply", "--yes", "--json").out)["undo"] is None

@@ -16,7 +16,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.embedded import EmbeddedServers, postgres
-from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.costs.contract import ThisPeriod
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.delivering import DeploymentWatch
@@ -34,22 +33,15 @@ from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.http.gate import Notice
 from ogel.runtime.http.health import Checkup, Probe
-from ogel.runtime.jobs.job import Job
 from ogel.runtime.metrics.tallies import Tallies
 from ogel.settings import NOWHERE
+from tests.support.counting import Deaf, connected, job
 
 STORE = SloStore()
 
 
-@asynccontextmanager
-async def connected(database_url: str) -> AsyncIterator[Database]:
-    async with make_pool(database_url, PoolOptions(1, 4, 30, 5, 10)) as pool:
-        yield Database(pool, lambda _: None)
-
-
 async def fold(database: Database) -> None:
-    job = Job("job_1", "slo.fold", {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
-    await FoldTallies(database, STORE).perform(job, None)
+    await FoldTallies(database, STORE).perform(job(), None)
 
 
 class Unread:
@@ -72,19 +64,6 @@ async def kept(database: Database, objective: str, window: str = "1h") -> Standi
 async def rows(database: Database, query: bytes) -> Sequence[tuple[object, ...]]:
     async with database.autocommit() as tx:
         return await tx.tuples(query)
-
-
-class Deaf(Database):
-    """Hears of no flush that it arrived, as when the connection is lost after the commit."""
-
-    deaf = False
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with super().transaction() as tx:
-            yield tx
-        if self.deaf:
-            raise DatabaseAway("The database did not answer.")
 
 
 class Away(Database):

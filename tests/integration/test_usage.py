@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.observability.usage import jobs
 from ogel.features.observability.usage.flusher import Flusher
 from ogel.features.observability.usage.jobs import RollUp
@@ -19,21 +16,11 @@ from ogel.features.observability.usage.purges import purges_of_usage
 from ogel.features.observability.usage.service import UsageFilters, UsageService
 from ogel.features.observability.usage.store import Delta, Flush, Usage, UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database.database import Database, DatabaseAway, Transaction
-from ogel.runtime.jobs.job import Job
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.realtime.metrics import RealtimeMetrics
+from tests.support.counting import Deaf, connected, job
 
 STORE = UsageStore()
-
-
-def job() -> Job:
-    return Job("job_1", "trial", {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
-
-
-@asynccontextmanager
-async def connected(database_url: str) -> AsyncIterator[Database]:
-    async with make_pool(database_url, PoolOptions(1, 4, 30, 5, 10)) as pool:
-        yield Database(pool, lambda _: None)
 
 
 async def roll_up(database: Database) -> None:
@@ -57,19 +44,6 @@ async def append(database: Database, number: int, *deltas: Delta, process: str =
 
 def events(count: int) -> Delta:
     return Delta("events.published", {}, count)
-
-
-class Deaf(Database):
-    """Hears of no flush that it arrived, as when the connection is lost after the commit."""
-
-    deaf = False
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with super().transaction() as tx:
-            yield tx
-        if self.deaf:
-            raise DatabaseAway("The database did not answer.")
 
 
 @pytest.mark.parametrize("folded_between", [False, True])

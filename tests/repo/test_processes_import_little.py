@@ -55,6 +55,7 @@ NEVER_AT_START = {
     "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
     "ogel.adapters.railway", "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
     "ogel.features.gateway.upstreams.mounts", "ogel.features.gateway.upstreams.requests",
+    "ogel.features.costs.metering", "ogel.features.observability.slo.deployments", "statistics",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
 }  # fmt: skip
 CLOCK = {"croniter", "cronsim", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}

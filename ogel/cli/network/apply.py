@@ -10,11 +10,10 @@ from ogel.cli.network.planned import (
     planned,
     staged_option,
     undo_files,
-    yes_option,
 )
 from ogel.cli.network.showing import as_json as shown
 from ogel.cli.network.showing import quietly, show_plan, show_verification
-from ogel.cli.operator import json_option, say_json
+from ogel.cli.operator import ask_no_machine, json_option, say_json, yes_option
 from ogel.cli.railway_project import ask_railway, place_options
 from ogel.cli.tables import printable, show_text
 from ogel.features.network.moves.writing import Options, Writing
@@ -51,8 +50,7 @@ def command(
     )
     if fingerprint is not None and fingerprint != found.plan.fingerprint:
         raise Conflict(f"The plan is {found.plan.fingerprint} by now, not {fingerprint}: look at it again.")
-    if as_json and not yes:
-        raise click.UsageError("--json asks nothing: say --yes, too.")
+    ask_no_machine(as_json, yes)
     if not as_json:
         show_plan(found.view, found.plan, found.egress)
     if not found.plan.moves:
@@ -62,7 +60,7 @@ def command(
     if not yes:
         many = len(found.plan.moves)
         what = f"{many} variable{'' if many == 1 else 's'} of {found.view.environment}"
-        click.confirm(printable(f"write {what}?"), abort=True)
+        click.confirm(printable(f"write {what}?"), abort=True, err=True)
     options = Options(with_staged=with_staged, deploys=not skip_deploys)
     undo = ask_railway(
         lambda railway, _: Writing(

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from msgspec import Struct
 
-from ogel.cli.railway_project import Place as Named
-from ogel.cli.railway_project import place_of
+from ogel.cli import railway_project
 from ogel.features.network.moves.planning import Plan, plan
 from ogel.features.network.moves.reading import Egress, read_egress, read_view
 from ogel.features.network.moves.undo import UndoFiles, undo_folder
@@ -58,7 +57,7 @@ async def planned(
     leave: Sequence[str],
 ) -> Planned:
     """Raises NotFound for a variable that is named and is not there, RailwayError."""
-    found = await place_of(railway, settings, project, environment)
+    found = await railway_project.place_of(railway, settings, project, environment)
     view = await read_view(railway, found.project.id, found.environment.id)
     known = {f"{view.name_of(owner)}.{name}" for owner, name in view.in_order()}
     for each in (*move, *leave):
@@ -69,7 +68,7 @@ async def planned(
     return Planned(place(found, view), view, made, egress)
 
 
-def place(found: Named, view: View) -> Place:
+def place(found: railway_project.Place, view: View) -> Place:
     names = {id: each.name for id, each in view.instances.items()}
     return Place(found.project.id, found.project.name, found.environment.id, found.environment.name, names)
 
@@ -84,4 +83,3 @@ staged_option = click.option(
 deploys_option = click.option(
     "--skip-deploys", is_flag=True, help="Write, and let the next deployment of each service take it up."
 )
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.network.planned import deploys_option, place, staged_option, undo_files, yes_option
+from ogel.cli.network.planned import deploys_option, place, staged_option, undo_files
 from ogel.cli.network.showing import named, quietly, show_verification
-from ogel.cli.operator import identifier, json_option, say_json
+from ogel.cli.operator import ask_no_machine, identifier, json_option, say_json, yes_option
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.tables import printable, show_text
 from ogel.features.network.moves.reading import read_view
@@ -60,14 +60,13 @@ def command(
 
     where, view = ask_railway(read)
     undo = _chosen(files, where, undo_id)
-    if as_json and not yes:
-        raise click.UsageError("--json asks nothing: say --yes, too.")
+    ask_no_machine(as_json, yes)
     told = quietly if as_json else show_text
     told(
         f"{undo.id} of {undo.at:%Y-%m-%d %H:%M} UTC, {undo.project}, {undo.environment}: {named(undo.changes)}"
     )
     if not yes:
-        click.confirm(f"put {variable or 'all of them'} back?", abort=True)
+        click.confirm(f"put {variable or 'all of them'} back?", abort=True, err=True)
     options = Options(with_staged, not skip_deploys, force)
     taken = ask_railway(
         lambda railway, _: Writing(railway, files, where, told).rollback(undo, variable, options)

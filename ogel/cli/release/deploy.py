@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import json_option, say_json
+from ogel.cli.operator import ask_no_machine, json_option, say_json, yes_option
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.release.shared import releases, say_change, say_ended, services_option, silent
 from ogel.cli.tables import printable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--commit", metavar="HASH", help="Of the repository that the services are made of.")
 @services_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @place_options
 @json_option
 def command(
@@ -45,8 +45,7 @@ def command(
     """
     if (image is None) == (commit is None):
         raise click.UsageError("--image or --commit: give one of them")
-    if as_json and not yes:
-        raise click.UsageError("--json asks nobody: it needs --yes")
+    ask_no_machine(as_json, yes)
 
     async def look(railway: Railway, settings: Settings) -> Sequence[ServiceHistory]:
         place = await place_of(railway, settings, project, environment)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import click
 from msgspec import Struct
 
-from ogel.cli.operator import identifier, json_option, say_json
+from ogel.cli.operator import ask_no_machine, identifier, json_option, say_json, yes_option
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.release.shared import age, releases, say_change, say_ended, services_option, silent, told
 from ogel.cli.tables import printable, show_fields
@@ -62,7 +62,7 @@ class Schema(NamedTuple):
     help="What ran when `ogel release status --json` wrote it.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @place_options
 @json_option
 def command(
@@ -83,8 +83,7 @@ def command(
     """
     if sum(each is not None for each in (to, before, recorded)) > 1:
         raise click.UsageError("--to, --before and --as-in: take one of them")
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json asks nobody: it needs --yes, or --dry-run")
+    ask_no_machine(as_json, yes or dry_run, "--yes, or --dry-run")
 
     async def look(railway: Railway, settings: Settings) -> WayBack:
         place = await place_of(railway, settings, project, environment)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from ogel.cli.operator import api, json_option, say_json
+from ogel.cli.operator import api, json_option, say_json, yes_option
 from ogel.cli.progress import Progress
 from ogel.cli.storage.places import Place, place
 from ogel.cli.storage.remote import PAGE, PREFIX, Remote
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "-r", "--recursive", is_flag=True, help="All whose names begin with NAME; without one, all there are."
 )
 @click.option("--bucket", "with_bucket", is_flag=True, help="The bucket as well, with all that is in it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def command(places: tuple[Place, ...], recursive: bool, with_bucket: bool, yes: bool, as_json: bool) -> None:
     """

@@ -18,7 +18,6 @@ from ogel.runtime.prices.table import GB_BYTES, Resource
 from ogel.runtime.railway import Point
 
 ORIGIN = "own measurements"
-HERE = "here"
 # Samples are taken every five minutes. Before each window some are read that reach into it.
 _SPACING = 300.0
 _BEFORE = timedelta(minutes=20)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from ogel.features.costs.bill import Used, priced
-from ogel.features.costs.forecast import Forecast, forecast
 from ogel.features.costs.money import ZERO
 from ogel.features.costs.period import DAY, Period, minutes
 from ogel.runtime.http.route import Timestamp
 from ogel.runtime.prices.table import PriceTable, Resource
+
+if TYPE_CHECKING:
+    from ogel.features.costs.forecast import Forecast
+
+# Instead of the id of a project, where there is none.
+HERE = "here"
 
 
 class Day(Struct, frozen=True):
@@ -33,7 +39,7 @@ class Workspace(Struct, frozen=True):
 
 class Reading(Struct, frozen=True):
     """
-    project    its id, or where there is none `here`; with its name.
+    project    its id, or HERE; with its name.
     origin     where most of `used` is from.
     rate       used since `rate_since`: in the last 24 hours, if it is so old.
     days       of the period and before it; the last one may not be over.
@@ -66,6 +72,8 @@ class Reading(Struct, frozen=True):
         return priced(self.rate, prices) * prices.month_minutes / span if span > 0 else None
 
     def forecast(self, prices: PriceTable) -> Forecast | None:
+        from ogel.features.costs.forecast import forecast
+
         left = (self.period.end - self.read_at) / DAY
         return forecast(self.spent(prices), self.daily(prices), max(left, 0.0))
 

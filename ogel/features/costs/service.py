@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 import structlog
 from msgspec import Struct
 
-from ogel.features.costs import from_here, from_railway
 from ogel.features.costs.contract import ThisPeriod
 from ogel.features.costs.jobs import READ
 from ogel.features.costs.period import calendar_month
-from ogel.features.costs.reading import Reading
+from ogel.features.costs.reading import HERE, Reading
 from ogel.features.costs.statement import Budget, Statement, state
 from ogel.features.costs.store import Numbers, PeriodCost, ReadingStore
 from ogel.features.observability.contract import Measurements
@@ -64,7 +63,7 @@ class CostService:
         self._store = store
         self._railway = railway
         self._project = project
-        self._key = project or from_here.HERE
+        self._key = project or HERE
         self._here = here
         self._in_bucket = in_bucket
         self._prices = prices
@@ -98,7 +97,9 @@ class CostService:
         return reading
 
     async def _told(self, now: datetime, before: Reading | None) -> Reading:
-        """By Railway, or where there is no token for it by this suite."""
+        """By Railway, or where there is no token for it by this suite. Only workers read."""
+        from ogel.features.costs import from_here, from_railway
+
         try:
             project = self._project or (await self._railway.scope()).project_id
             if project is not None:

@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ogel.features.observability.slo.deployments import Delivered, delivered
 from ogel.features.observability.slo.objectives import Unit
 from ogel.features.observability.slo.report import ObjectiveInfo
 from ogel.features.observability.slo.settings import SloSettings
@@ -19,6 +19,9 @@ from ogel.features.observability.slo.store import SloStore
 from ogel.features.observability.slo.windows import SHOWN, begin_of
 from ogel.runtime.database.database import Database
 from ogel.runtime.railway import Deployment, Railway, RailwayError
+
+if TYPE_CHECKING:
+    from ogel.features.observability.slo.deployments import Delivered
 
 # Railway lets an account ask a thousand times an hour, or less.
 FRESH_SECONDS = 300.0
@@ -72,6 +75,8 @@ class DeploymentWatch:
         return objectives_of(self._settings, spans, known.note)
 
     def _span(self, known: _Known, window: str, now: datetime) -> Delivered:
+        from ogel.features.observability.slo.deployments import delivered
+
         return delivered(known.deployments, known.environment_id, begin_of(window, now), now, known.committed)
 
     async def _ask(self) -> _Known:

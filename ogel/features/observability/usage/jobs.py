@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from ogel.features.observability.folding import fold_all
 from ogel.features.observability.usage.store import UsageStore
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
@@ -22,14 +23,5 @@ class RollUp:
         self._store = store
 
     async def perform(self, job: Job, _: Any) -> None:
-        """One batch per transaction. Does nothing while another worker is doing it."""
-        total, folded = 0, BATCH
-        while folded == BATCH:
-            async with self._database.transaction() as tx:
-                if not await self._store.lock(tx):
-                    return
-                folded = await self._store.fold(tx, BATCH)
-                if folded < BATCH:
-                    await self._store.fold_peaks(tx)
-            total += folded
-        log.debug("usage.rolled_up", deltas=total, job=job.id)
+        if (total := await fold_all(self._database, self._store, BATCH, self._store.fold_peaks)) is not None:
+            log.debug("usage.rolled_up", deltas=total, job=job.id)
