@@ -19,9 +19,11 @@ from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
     from ogel.features.realtime.channels.publishing import ChannelPublisher
+    from ogel.features.realtime.channels.service import ChannelService
     from ogel.features.realtime.channels.subscribing import Subscriptions
     from ogel.features.realtime.listening import Presence
     from ogel.features.realtime.namespaces.service import NamespaceService
+    from ogel.features.realtime.rights.tokens import SubscriptionTokens
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.realtime.connections.registry import Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
@@ -88,6 +90,18 @@ class RealtimeFeature:
         return ChannelPublisher(core.database, Sender(core.broadcast, core.registry))
 
     @cached_property
+    def channels(self) -> ChannelService:
+        from ogel.features.realtime.channels.service import ChannelService
+
+        return ChannelService(self._core.database, self.publisher, self._settings.publication_bytes)
+
+    @cached_property
+    def subscription_tokens(self) -> SubscriptionTokens:
+        from ogel.features.realtime.rights.tokens import PURPOSE, SubscriptionTokens
+
+        return SubscriptionTokens(self._core.vault.keys_for(PURPOSE))
+
+    @cached_property
     def namespaces(self) -> NamespaceService:
         from ogel.features.realtime.namespaces.service import NamespaceService
 
@@ -95,11 +109,14 @@ class RealtimeFeature:
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.realtime.channels.routes import ChannelRoutes
-        from ogel.features.realtime.channels.service import ChannelService
         from ogel.features.realtime.namespaces.routes import NamespaceRoutes
+        from ogel.features.realtime.rights.routes import TokenRoutes
 
-        channels = ChannelService(self._core.database, self.publisher, self._settings.publication_bytes)
-        return [*ChannelRoutes(channels).routes(), *NamespaceRoutes(self.namespaces).routes()]
+        return [
+            *ChannelRoutes(self.channels).routes(),
+            *TokenRoutes(self.subscription_tokens).routes(),
+            *NamespaceRoutes(self.namespaces).routes(),
+        ]
 
     def streams(self) -> Sequence[Stream]:
         from ogel.features.realtime.own.cursor import Cursors
