@@ -105,8 +105,13 @@ LOGGED_AS_EVENTS = {
     ("POST", "/api/storage/direct-uploads/{id}/confirm"),
     ("POST", "/api/storage/upload"),
 }
-# What people say to each other is no change of anything, and stands in the channel's history.
-SAID = {("POST", "/api/channels/publish"), ("POST", "/api/channels/{name}/publish")}
+# What people say to each other is no change of anything, and stands in the channel's history; nor is whom one lets in
+# for a while.
+SAID = {
+    ("POST", "/api/channels/publish"),
+    ("POST", "/api/channels/{name}/publish"),
+    ("POST", "/api/channels/{name}/token"),
+}
 _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')
 
 

@@ -18,12 +18,14 @@ from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
+    from ogel.features.realtime.centrifuge.commands import Commands
     from ogel.features.realtime.channels.publishing import ChannelPublisher
     from ogel.features.realtime.channels.service import ChannelService
     from ogel.features.realtime.channels.subscribing import Subscriptions
     from ogel.features.realtime.listening import Presence
     from ogel.features.realtime.namespaces.service import NamespaceService
     from ogel.features.realtime.rights.tokens import SubscriptionTokens
+    from ogel.runtime.http.credentials import Authenticators
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.realtime.connections.registry import Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
@@ -35,10 +37,18 @@ class RealtimeFeature:
     that offer them, which have to run `serve` beside their HTTP server.
     """
 
-    def __init__(self, core: Core, settings: RealtimeSettings, presence: Presence | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        settings: RealtimeSettings,
+        presence: Presence | None = None,
+        authenticators: Authenticators | None = None,
+    ) -> None:
+        """`authenticators` are those of all features, unless others are given."""
         self.metrics = RealtimeMetrics(core.registry)
         self._core = core
         self._settings = settings
+        self._authenticators = authenticators
         self._presence = presence or Listening(core.database)
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -119,11 +129,37 @@ class RealtimeFeature:
         ]
 
     def streams(self) -> Sequence[Stream]:
+        from ogel.features.realtime.centrifuge import routes as centrifuge
         from ogel.features.realtime.own.cursor import Cursors
         from ogel.features.realtime.routes import streams
 
         cursors = Cursors(self.cursor_keys)
-        return streams(self.connections, self.subscriptions, self._presence, self._core.watch, cursors)
+        return [
+            *streams(self.connections, self.subscriptions, self._presence, self._core.watch, cursors),
+            *centrifuge.streams(self.connections, self._centrifuge_commands()),
+        ]
+
+    def _centrifuge_commands(self) -> Commands:
+        from ogel.features.realtime.centrifuge.commands import Commands
+        from ogel.features.realtime.centrifuge.credentials import Credentials
+
+        return Commands(
+            self.subscriptions,
+            self.namespaces,
+            self.channels,
+            self.subscription_tokens,
+            Credentials(self._known_authenticators),
+            self._core.watch,
+            self._settings.ping_seconds,
+        )
+
+    def _known_authenticators(self) -> Authenticators:
+        if self._authenticators is None:
+            knowing = self._core.features.bringing("authenticators")
+            self._authenticators = {
+                kind: each for feature in knowing for kind, each in feature.authenticators.items()
+            }
+        return self._authenticators
 
     @property
     def cursor_keys(self) -> Sequence[bytes]:

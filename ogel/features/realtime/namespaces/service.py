@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,9 +41,12 @@ class NamespaceService:
 
     async def of(self, channel: str) -> Namespace:
         """The rules of a channel, at most a second old. Raises DatabaseAway."""
-        if time.monotonic() - self._asked_at > BELIEVED_SECONDS:
-            await self._asking.ask(None)
-        return self._known.get(namespace_of(channel)) or self._known.get("") or UNSET
+        known = await self._up_to_date()
+        return known.get(namespace_of(channel)) or known.get("") or UNSET
+
+    async def any_is(self, so: Callable[[Namespace], bool]) -> bool:
+        """The same of all there are."""
+        return any(so(each) for each in (await self._up_to_date()).values())
 
     async def all(self) -> Sequence[Namespace]:
         """The default one first, whether or not it was set."""
@@ -65,6 +68,7 @@ class NamespaceService:
             [row] = await tx.tuples(_SQL.put, {"name": stored, **msgspec.structs.asdict(rules)})
             said = msgspec.to_builtins(rules)
             await self._audit.record(tx, caller, "realtime_namespace.set", _KIND, name, said)
+        self._look_again()
         return _shown(row)
 
     async def delete(self, caller: Caller, name: str) -> None:
@@ -73,6 +77,16 @@ class NamespaceService:
             if not await tx.execute(_SQL.delete, {"name": _stored(name)}):
                 raise NotFound(f"Namespace {name!r} has no rules of its own.")
             await self._audit.record(tx, caller, "realtime_namespace.delete", _KIND, name)
+        self._look_again()
+
+    async def _up_to_date(self) -> Mapping[str, Namespace]:
+        if time.monotonic() - self._asked_at > BELIEVED_SECONDS:
+            await self._asking.ask(None)
+        return self._known
+
+    def _look_again(self) -> None:
+        """Whoever has set rules finds them here at once."""
+        self._asked_at = float("-inf")
 
     async def _look(self, those: Sequence[None]) -> Sequence[None]:
         asked_at = time.monotonic()
