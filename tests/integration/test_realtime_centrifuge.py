@@ -18,6 +18,7 @@ from ogel.features.realtime.channels import recovery
 from ogel.features.realtime.channels.store import NewPublication
 from ogel.features.realtime.namespaces.namespace import NamespaceRules
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.realtime.connections.session import Reason
 from tests.support.realtime import PEOPLE, World, a_world
 
 Story = Callable[[World], Awaitable[None]]
@@ -451,19 +452,23 @@ def test_pings_come_to_whoever_hears_something_too_and_want_an_answer(run: Calla
         async with client(world) as mute, client(world) as one:
             await one.ask("subscribe", channel="a")
             pings = 0
-            while pings < 2:
+            while pings < 3:
                 await world.publish("a", "1")
                 if await one.socket.receive_str() == "{}":
                     pings += 1
                     await one.socket.send_str("{}")
             assert await mute.closed() == (3012, "no pong")
-            assert await one.ask("ping") is not None
 
     run(story, ping_seconds=1.0)
 
 
-def test_slow_and_stopping(run: Callable[..., None]) -> None:
+def test_why_a_connection_ends(run: Callable[..., None]) -> None:
     async def story(world: World) -> None:
+        for reason, code in ((Reason.SLOW, 3008), (Reason.FAILED, 3004), (Reason.FLOODED, 3013)):
+            async with client(world) as one:
+                [connection] = world.feature.connections._all
+                connection.end(reason)
+                assert (await one.closed())[0] == code
         async with client(world) as one:
             world.stop.set()
             assert await one.closed() == (3001, "shutdown")

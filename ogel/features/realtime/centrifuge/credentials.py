@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.realtime.centrifuge.codes import INVALID_TOKEN, TOKEN_EXPIRED, Ended, Refused
-from ogel.kernel.errors import Forbidden, Unauthenticated
+from ogel.kernel.errors import OgelError, RateLimited
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.credentials import TOKEN, Authenticators, key_or_token
 
@@ -29,7 +29,9 @@ class Credentials:
         authenticate = self._authenticators().get(credential.kind)
         try:
             principal = None if authenticate is None else await authenticate(credential, caller)
-        except (Unauthenticated, Forbidden):
+        except OgelError as error:
+            if error.status >= 500 or isinstance(error, RateLimited):
+                raise
             principal = None
         if principal is None:
             if credential.kind == TOKEN and 0 < _expires_at(token) <= time.time():
