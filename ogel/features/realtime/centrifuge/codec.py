@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.realtime.centrifuge.codes import Error, Unsubscribed
-from ogel.runtime.http.websocket.frames import TEXT, frame
+from ogel.runtime.realtime.connections.frames import TEXT, frame
 from ogel.runtime.realtime.publication import Publication
 
 # More than a client has subscriptions to bring back at once.
