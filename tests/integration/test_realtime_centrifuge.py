@@ -17,7 +17,7 @@ from ogel.features.realtime.centrifuge import commands, session
 from ogel.features.realtime.channels import recovery
 from ogel.features.realtime.channels.store import NewPublication
 from ogel.features.realtime.namespaces.namespace import NamespaceRules
-from ogel.kernel.principal import SYSTEM, Caller
+from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.realtime.connections.session import Reason
 from tests.support.realtime import PEOPLE, World, a_world
 
@@ -192,6 +192,10 @@ def test_a_first_publication_brings_the_epoch(run: Callable[..., None]) -> None:
             assert [each["data"] for each in found["publications"]] == [1]
             await world.publish("new", "2")
             assert (await one.push())["pub"] == {"data": 2, "offset": 2}
+            await rules(world, "brief", history_size=0)
+            assert (await one.ask("subscribe", channel="brief:1"))["recoverable"] is False
+            await world.publish("brief:1", "1")
+            assert (await one.push())["pub"] == {"data": 1, "offset": 1}
 
     run(story)
 
@@ -309,9 +313,8 @@ def test_a_connection_ends_with_its_key_and_with_its_token(
     monkeypatch.setattr(session, "GRACE_SECONDS", 0.0)
     expires_at = int(time.time()) + 3
     for name, seconds in (("ann", 0), ("late", 60)):
-        principal = PEOPLE[ANN]
-        claims = {**principal.claims, "exp": expires_at + seconds}
-        monkeypatch.setitem(PEOPLE, f"ey.{name}.exp", type(principal)("user", "ann", claims=claims))
+        claims = {**PEOPLE[ANN].claims, "exp": expires_at + seconds}
+        monkeypatch.setitem(PEOPLE, f"ey.{name}.exp", Principal("user", "ann", claims=claims))
 
     async def story(world: World) -> None:
         async with client(world, None) as ann, client(world, None) as other, client(world) as key:
@@ -320,6 +323,11 @@ def test_a_connection_ends_with_its_key_and_with_its_token(
             await other.ask("connect", token="ey.ann.exp")
             assert await other.code("refresh", token=BOB) == 103
             assert (await other.ask("refresh", token="ey.late.exp"))["ttl"] > 30
+            narrowed = Principal("user", "ann", claims={"roles": ["users/verified"], "exp": expires_at + 60})
+            monkeypatch.setitem(PEOPLE, "ey.narrowed.x", narrowed)
+            async with client(world, ANN) as member:
+                await member.say("refresh", token="ey.narrowed.x")
+                assert await member.closed() == (3005, "revoked")
             assert await ann.closed() == (3005, "connection expired")
             assert await other.ask("ping") == {}
             world.watch.end("ann", "revoked")
@@ -331,35 +339,35 @@ def test_a_connection_ends_with_its_key_and_with_its_token(
     run(story)
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "no json",
-        "[]",
-        "null",
-        '{"id": "1", "ping": {}}',
-        '{"id": -1, "ping": {}}',
-        '{"id": 4294967296, "ping": {}}',
-        '{"ping": {}}',
-        '{"id": 2, "connect": {}}',
-        '{"id": 2, "subscribe": []}',
-        '{"id": 2, "subscribe": {"channel": 1}}',
-        '{"id": 2, "subscribe": {"channel": "a", "offset": -1}}',
-        '{"id": 2, "subscribe": {"channel": "a", "offset": 9007199254740992}}',
-        '{"id": 2, "publish": {"channel": "a", "data": ' + "[" * 20_000 + "}}",
-        '{"id": 2, "ping": {}} {"id": 3, "ping": {}}',
-        b"\x02\x08\x01",
-        "{}\n" * 600,
-    ],
-)
-def test_what_is_not_of_the_protocol_ends_it(run: Callable[..., None], frame: str | bytes) -> None:
+NOT_OF_THE_PROTOCOL: list[str | bytes] = [
+    "no json",
+    "[]",
+    "null",
+    '{"id": "1", "ping": {}}',
+    '{"id": -1, "ping": {}}',
+    '{"id": 4294967296, "ping": {}}',
+    '{"ping": {}}',
+    '{"id": 2, "connect": {}}',
+    '{"id": 2, "subscribe": []}',
+    '{"id": 2, "subscribe": {"channel": 1}}',
+    '{"id": 2, "subscribe": {"channel": "a", "offset": -1}}',
+    '{"id": 2, "subscribe": {"channel": "a", "offset": 9007199254740992}}',
+    '{"id": 2, "publish": {"channel": "a", "data": ' + "[" * 20_000 + "}}",
+    '{"id": 2, "ping": {}} {"id": 3, "ping": {}}',
+    b"\x02\x08\x01",
+    "{}\n" * 600,
+]
+
+
+def test_what_is_not_of_the_protocol_ends_it(run: Callable[..., None]) -> None:
     async def story(world: World) -> None:
-        async with client(world) as one:
-            if isinstance(frame, bytes):
-                await one.socket.send_bytes(frame)
-            else:
-                await one.socket.send_str(frame)
-            assert await one.closed() == (3501, "bad request")
+        for frame in NOT_OF_THE_PROTOCOL:
+            async with client(world) as one:
+                if isinstance(frame, bytes):
+                    await one.socket.send_bytes(frame)
+                else:
+                    await one.socket.send_str(frame)
+                assert await one.closed() == (3501, "bad request"), frame[:100]
 
     run(story)
 

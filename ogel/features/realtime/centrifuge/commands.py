@@ -18,6 +18,7 @@ from ogel.features.realtime.centrifuge.codes import (
     BAD_PROTOCOL,
     BAD_REQUEST,
     CONNECTION_LIMIT,
+    FAREWELLS,
     INTERNAL,
     LIMIT_EXCEEDED,
     METHOD_NOT_FOUND,
@@ -44,7 +45,9 @@ from ogel.features.realtime.rights.tokens import (
 )
 from ogel.kernel.errors import Invalid, OgelError, RateLimited, TooLarge, Unavailable
 from ogel.kernel.principal import Principal
+from ogel.kernel.roles import roles_of
 from ogel.runtime.http.admission import Watch
+from ogel.runtime.realtime.connections.session import Reason
 from ogel.runtime.realtime.publication import Position, Publication
 
 if TYPE_CHECKING:
@@ -146,6 +149,9 @@ class Commands:
         principal = await self._credentials.principal(asked.token, session.caller)
         if (principal.kind, principal.id) != (former.kind, former.id):
             raise Refused(PERMISSION_DENIED)
+        if not (former.scopes <= principal.scopes and roles_of(former) <= roles_of(principal)):
+            # Its subscriptions were made by what it has lost, which nothing has told us yet.
+            raise Ended(FAREWELLS[Reason.REVOKED])
         return self._become(session, principal)
 
     def _become(self, session: CentrifugeSession, principal: Principal) -> dict[str, object]:
@@ -179,7 +185,7 @@ class Commands:
             session.leave(listener)
             raise
         session.write(codec.reply(id, "subscribe", result))
-        session.live(listener, subscribed, until)
+        session.live(listener, subscribed, until, is_kept)
 
     def _let_in(self, principal: Principal, channel: str, token: str, rules: Namespace) -> float | None:
         """Returns until when, if that has an end. Raises Refused."""

@@ -47,7 +47,6 @@ STALE_SECONDS = 10.0
 MOST_WAITING = 256
 # For a client to bring a new token, after the time it was told.
 GRACE_SECONDS = 25.0
-_MOST_WATCHED_ROLES = 100
 
 
 class Listener:
@@ -237,15 +236,18 @@ class CentrifugeSession:
         self.listeners.pop(listener.channel, None)
         self._commands.subscriptions.unsubscribe(listener.subscription)
 
-    def live(self, listener: Listener, subscribed: Subscribed, until: float | None) -> None:
-        """Once the client knows where the subscription begins. Who missed more than that comes back for the rest."""
+    def live(self, listener: Listener, subscribed: Subscribed, until: float | None, is_kept: bool) -> None:
+        """
+        Once the client knows where the subscription begins. Who missed more than that comes back for the rest. What is
+        not kept cannot be come back to.
+        """
         listener.expires(until)
         listener.is_live = True
         is_whole = subscribed.recovery is None or subscribed.recovery.is_whole
         if listener.is_lost or not is_whole:
             self.unsubscribe(listener, INSUFFICIENT_STATE)
         else:
-            listener.has_epoch = bool(subscribed.position.epoch)
+            listener.has_epoch = bool(subscribed.position.epoch) or not is_kept
             listener.subscription.go_live()
 
     def _read(self, message: str | bytes) -> list[Command]:
@@ -269,7 +271,7 @@ class CentrifugeSession:
     def _watch(self, principal: Principal) -> None:
         """A key may lose what it may, and a person a role, by which it was let in or hears something."""
         needed = ["", *(scope for scope in (READ, WRITE) if principal.may(scope))]
-        roles = principal.claims.get(CLAIM, ())[:_MOST_WATCHED_ROLES] if principal.kind == "user" else ()
+        roles = principal.claims.get(CLAIM, ()) if principal.kind == "user" else ()
         watch = self._commands.watch.watch
         self._forget = [watch(principal, each, self._principal_ended) for each in (*needed, *roles)]
         at = expires_at(principal)
