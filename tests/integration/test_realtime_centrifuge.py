@@ -237,6 +237,27 @@ def test_people_hear_what_their_roles_let_them(run: Callable[..., None]) -> None
     run(story)
 
 
+def test_rules_that_change_end_what_they_do_not_allow(run: Callable[..., None]) -> None:
+    async def story(world: World) -> None:
+        await rules(world, "chat", subscribe_roles=["users"])
+        token, _ = world.feature.subscription_tokens.sign("chat:2", "bob", 60)
+        async with client(world, ANN) as ann, client(world, BOB) as bob, client(world) as key:
+            for each in (ann, bob, key):
+                await each.ask("subscribe", channel="chat:1")
+            await bob.ask("subscribe", channel="chat:2", token=token)
+            await bob.ask("subscribe", channel="chat:1#bob")
+            await rules(world, "chat", subscribe_roles=["team:red"])
+            ended = {"channel": "chat:1", "unsubscribe": {"code": 2000, "reason": "permission denied"}}
+            assert await bob.push() == ended
+            assert await bob.code("subscribe", channel="chat:1") == 103
+            for each, channel in ((bob, "chat:2"), (ann, "chat:1"), (key, "chat:1"), (bob, "chat:1#bob")):
+                # Without an epoch, the first publication ends a subscription for another reason.
+                await world.publish(channel, "1")
+                assert (await each.push())["unsubscribe"]["code"] == 2500
+
+    run(story)
+
+
 def test_a_token_lets_into_its_channel_for_a_while(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

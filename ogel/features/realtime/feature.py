@@ -54,7 +54,10 @@ class RealtimeFeature:
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
         await asyncio.gather(
-            self.feed.run(stop), self.subscriptions.following.run(stop), self._presence.run(stop)
+            self.feed.run(stop),
+            self.subscriptions.following.run(stop),
+            self.centrifuge_commands.judging.run(stop),
+            self._presence.run(stop),
         )
 
     @cached_property
@@ -136,10 +139,11 @@ class RealtimeFeature:
         cursors = Cursors(self.cursor_keys)
         return [
             *streams(self.connections, self.subscriptions, self._presence, self._core.watch, cursors),
-            *centrifuge.streams(self.connections, self._centrifuge_commands()),
+            *centrifuge.streams(self.connections, self.centrifuge_commands),
         ]
 
-    def _centrifuge_commands(self) -> Commands:
+    @cached_property
+    def centrifuge_commands(self) -> Commands:
         from ogel.features.realtime.centrifuge.commands import Commands
         from ogel.features.realtime.centrifuge.credentials import Credentials
 

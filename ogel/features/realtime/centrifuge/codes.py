@@ -30,12 +30,13 @@ UNRECOVERABLE_POSITION = Error(112, "unrecoverable position")
 
 
 class Unsubscribed(NamedTuple):
-    """Why the server ends a subscription: clients subscribe again by themselves, from where they were."""
+    """Why the server ends a subscription. From 2500 on clients subscribe again by themselves, from where they were."""
 
     code: int
     reason: str
 
 
+NOT_ANY_MORE = Unsubscribed(2000, "permission denied")
 INSUFFICIENT_STATE = Unsubscribed(2500, "insufficient state")
 SUBSCRIPTION_EXPIRED = Unsubscribed(2501, "subscription expired")
 

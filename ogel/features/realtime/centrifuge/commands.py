@@ -32,6 +32,7 @@ from ogel.features.realtime.centrifuge.codes import (
     Refused,
 )
 from ogel.features.realtime.centrifuge.credentials import Credentials, expires_at
+from ogel.features.realtime.centrifuge.judging import Judging
 from ogel.features.realtime.channels.recovery import first
 from ogel.features.realtime.channels.service import ChannelService, Message, check_channel
 from ogel.features.realtime.channels.subscribing import Subscribed, Subscriptions
@@ -79,6 +80,7 @@ class Commands:
     ) -> None:
         self.subscriptions = subscriptions
         self.watch = watch
+        self.judging = Judging(namespaces)
         self._namespaces = namespaces
         self._channels = channels
         self._tokens = tokens

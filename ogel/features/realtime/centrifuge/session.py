@@ -22,6 +22,7 @@ from ogel.features.realtime.centrifuge.codes import (
     FAREWELLS,
     INSUFFICIENT_STATE,
     NO_PONG,
+    NOT_ANY_MORE,
     STALE,
     SUBSCRIPTION_EXPIRED,
     TOO_MANY_REQUESTS,
@@ -32,7 +33,8 @@ from ogel.features.realtime.centrifuge.codes import (
 from ogel.features.realtime.centrifuge.commands import Commands
 from ogel.features.realtime.centrifuge.credentials import expires_at
 from ogel.features.realtime.channels.subscribing import Subscribed, Subscription
-from ogel.features.realtime.rights.rules import READ, WRITE, heard_roles
+from ogel.features.realtime.namespaces.namespace import Namespace
+from ogel.features.realtime.rights.rules import READ, WRITE, heard_roles, may_subscribe
 from ogel.kernel.principal import Caller, Principal
 from ogel.kernel.roles import CLAIM
 from ogel.runtime.database.patience import be_patient_as_a_request
@@ -58,11 +60,13 @@ class Listener:
                and gets that publication by recovery.
     is_live    the client knows of it.
     is_lost    it was lost before.
+    by_token   it was let in by a subscription token, and so not by rules.
     """
 
     __slots__ = (
         "_expiry",
         "_session",
+        "by_token",
         "channel",
         "encode",
         "has_epoch",
@@ -77,7 +81,7 @@ class Listener:
         self.channel = channel
         self.encode = pushed
         self.has_epoch = True
-        self.is_live = self.is_lost = False
+        self.is_live = self.is_lost = self.by_token = False
         self._session = session
         self._expiry: asyncio.TimerHandle | None = None
         self.subscription = Subscription(channel, self, heard_roles(session.principal))
@@ -186,6 +190,7 @@ class CentrifugeSession:
             self._working.cancel()
         for listener in list(self.listeners.values()):
             self.leave(listener)
+        self._commands.judging.remove(self)
         self._stop_watching()
 
     # For subscriptions.
@@ -195,12 +200,18 @@ class CentrifugeSession:
             self.write(encoded)
 
     def unsubscribe(self, listener: Listener, why: Unsubscribed) -> None:
-        """Tells the client, too, which subscribes again by itself."""
+        """Tells the client, too."""
         if not listener.is_live:
             listener.is_lost = True
         elif self.listeners.get(listener.channel) is listener:
             self.leave(listener)
             self.write(unsubscribed(listener.channel, why))
+
+    def judge(self, rules_of: Callable[[str], Namespace]) -> None:
+        """Ends the subscriptions that these rules do not allow."""
+        for channel, listener in list(self.listeners.items()):
+            if not listener.by_token and not may_subscribe(self.principal, channel, rules_of(channel)):
+                self.unsubscribe(listener, NOT_ANY_MORE)
 
     # For commands.
 
@@ -225,6 +236,8 @@ class CentrifugeSession:
         self.is_connected = True
         self._stop_watching()
         self._watch(principal)
+        if not principal.may(READ):
+            self._commands.judging.add(self)
 
     def listen(self, channel: str) -> Listener:
         """Its place is taken before there is a subscription, until `leave`."""
@@ -242,7 +255,7 @@ class CentrifugeSession:
         not kept cannot be come back to.
         """
         listener.expires(until)
-        listener.is_live = True
+        listener.is_live, listener.by_token = True, until is not None
         is_whole = subscribed.recovery is None or subscribed.recovery.is_whole
         if listener.is_lost or not is_whole:
             self.unsubscribe(listener, INSUFFICIENT_STATE)
