@@ -105,8 +105,15 @@ LOGGED_AS_EVENTS = {
     ("POST", "/api/storage/direct-uploads/{id}/confirm"),
     ("POST", "/api/storage/upload"),
 }
-# What people say to each other is no change of anything, and stands in the channel's history.
-SAID = {("POST", "/api/channels/publish"), ("POST", "/api/channels/{name}/publish")}
+# What people say to each other is no change of anything, and stands in the channel's history; nor is whom one lets in
+# for a while.
+SAID = {
+    ("POST", "/api/channels/publish"),
+    ("POST", "/api/channels/{name}/publish"),
+    ("POST", "/api/channels/{name}/token"),
+}
+# The first message says who asks.
+SAID_LATER = {("WEBSOCKET", "/connection/websocket")}
 _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')
 
 
@@ -210,6 +217,9 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
             continue
         if (row.method, row.path) in OF_EVERYBODY_KNOWN:
             assert (row.who, row.scope) == ("known", None)
+            continue
+        if (row.method, row.path) in SAID_LATER:
+            assert (row.who, row.scope) == ("anyone", None)
             continue
         if row.who == "user":  # who somebody is tells what is theirs
             assert row.scope is None, row
@@ -316,7 +326,7 @@ def test_only_streams_take_a_key_from_the_query() -> None:
     async def story() -> None:
         asked = app()
         for row in own():
-            if row.who in ("open", "user"):
+            if row.who in ("open", "user", "anyone"):
                 continue
             in_query = f"key=key:{row.scope}".encode()
             expected = (409,) if row.rate == "stream" else (401,)
@@ -355,7 +365,7 @@ def test_each_rate_is_one_that_fits() -> None:
             case "read":
                 assert row.method == "GET", row
             case "stream":
-                assert row.path.startswith("/realtime/"), row
+                assert row.path.startswith(("/realtime/", "/connection/")), row
             case _:
                 assert row.method not in ("GET", "WEBSOCKET"), row
 

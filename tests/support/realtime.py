@@ -26,7 +26,7 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database
 from ogel.runtime.http.admission import Ending
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.credentials import KEY, by_key
+from ogel.runtime.http.credentials import KEY, TOKEN, Credential, by_key
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, listen, serve
@@ -40,6 +40,12 @@ DRAIN_SECONDS = 10
 KEYS = {
     "key-of-a-listener": Principal("key", "key_listener", frozenset({"realtime:read"})),
     "key-of-a-writer": Principal("key", "key_writer", frozenset({"events:write"})),
+    "key-of-both": Principal("key", "key_both", frozenset({"realtime:read", "realtime:write"})),
+}
+# Bearers of access tokens, which have the shape of one.
+PEOPLE = {
+    f"ey.{name}.x": Principal("user", name, claims={"roles": roles})
+    for name, roles in (("ann", ["users/verified", "team:red"]), ("bob", []))
 }
 LISTENER = {"Authorization": "Bearer key-of-a-listener"}
 UPGRADE = {
@@ -143,6 +149,9 @@ async def a_world(
     async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
+    async def authenticate_token(credential: Credential, _: Caller) -> Principal | None:
+        return PEOPLE.get(credential.value)
+
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
     queue.know([publish_job(broadcast)])
@@ -150,9 +159,11 @@ async def a_world(
         core = a_core(
             database, queue, broadcast=broadcast, watch=watch, registry=registry, drain_seconds=DRAIN_SECONDS
         )
-        feature = RealtimeFeature(core, RealtimeSettings(**options), presence or Nowhere())
+        authenticators = {KEY: by_key(authenticate), TOKEN: authenticate_token}
+        settings = RealtimeSettings(**options)
+        feature = RealtimeFeature(core, settings, presence or Nowhere(), authenticators)
         streams = [("realtime", stream) for stream in feature.streams()]
-        app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
+        app = build_app([], streams, authenticators, HttpMetrics(registry), [], HttpOptions())
         sockets = bind("127.0.0.1", 0)
         listen(sockets)
         running = asyncio.gather(serve(app, sockets, stop, drain_seconds=DRAIN_SECONDS), feature.serve(stop))

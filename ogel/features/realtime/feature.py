@@ -18,10 +18,14 @@ from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
+    from ogel.features.realtime.centrifuge.commands import Commands
     from ogel.features.realtime.channels.publishing import ChannelPublisher
+    from ogel.features.realtime.channels.service import ChannelService
     from ogel.features.realtime.channels.subscribing import Subscriptions
     from ogel.features.realtime.listening import Presence
     from ogel.features.realtime.namespaces.service import NamespaceService
+    from ogel.features.realtime.rights.tokens import SubscriptionTokens
+    from ogel.runtime.http.credentials import Authenticators
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.realtime.connections.registry import Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
@@ -33,16 +37,27 @@ class RealtimeFeature:
     that offer them, which have to run `serve` beside their HTTP server.
     """
 
-    def __init__(self, core: Core, settings: RealtimeSettings, presence: Presence | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        settings: RealtimeSettings,
+        presence: Presence | None = None,
+        authenticators: Authenticators | None = None,
+    ) -> None:
+        """`authenticators` are those of all features, unless others are given."""
         self.metrics = RealtimeMetrics(core.registry)
         self._core = core
         self._settings = settings
+        self._authenticators = authenticators
         self._presence = presence or Listening(core.database)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
         await asyncio.gather(
-            self.feed.run(stop), self.subscriptions.following.run(stop), self._presence.run(stop)
+            self.feed.run(stop),
+            self.subscriptions.following.run(stop),
+            self.centrifuge_commands.judging.run(stop),
+            self._presence.run(stop),
         )
 
     @cached_property
@@ -88,6 +103,18 @@ class RealtimeFeature:
         return ChannelPublisher(core.database, Sender(core.broadcast, core.registry))
 
     @cached_property
+    def channels(self) -> ChannelService:
+        from ogel.features.realtime.channels.service import ChannelService
+
+        return ChannelService(self._core.database, self.publisher, self._settings.publication_bytes)
+
+    @cached_property
+    def subscription_tokens(self) -> SubscriptionTokens:
+        from ogel.features.realtime.rights.tokens import PURPOSE, SubscriptionTokens
+
+        return SubscriptionTokens(self._core.vault.keys_for(PURPOSE))
+
+    @cached_property
     def namespaces(self) -> NamespaceService:
         from ogel.features.realtime.namespaces.service import NamespaceService
 
@@ -95,18 +122,48 @@ class RealtimeFeature:
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.realtime.channels.routes import ChannelRoutes
-        from ogel.features.realtime.channels.service import ChannelService
         from ogel.features.realtime.namespaces.routes import NamespaceRoutes
+        from ogel.features.realtime.rights.routes import TokenRoutes
 
-        channels = ChannelService(self._core.database, self.publisher, self._settings.publication_bytes)
-        return [*ChannelRoutes(channels).routes(), *NamespaceRoutes(self.namespaces).routes()]
+        return [
+            *ChannelRoutes(self.channels).routes(),
+            *TokenRoutes(self.subscription_tokens).routes(),
+            *NamespaceRoutes(self.namespaces).routes(),
+        ]
 
     def streams(self) -> Sequence[Stream]:
+        from ogel.features.realtime.centrifuge import routes as centrifuge
         from ogel.features.realtime.own.cursor import Cursors
         from ogel.features.realtime.routes import streams
 
         cursors = Cursors(self.cursor_keys)
-        return streams(self.connections, self.subscriptions, self._presence, self._core.watch, cursors)
+        return [
+            *streams(self.connections, self.subscriptions, self._presence, self._core.watch, cursors),
+            *centrifuge.streams(self.connections, self.centrifuge_commands),
+        ]
+
+    @cached_property
+    def centrifuge_commands(self) -> Commands:
+        from ogel.features.realtime.centrifuge.commands import Commands
+        from ogel.features.realtime.centrifuge.credentials import Credentials
+
+        return Commands(
+            self.subscriptions,
+            self.namespaces,
+            self.channels,
+            self.subscription_tokens,
+            Credentials(self._known_authenticators),
+            self._core.watch,
+            self._settings.ping_seconds,
+        )
+
+    def _known_authenticators(self) -> Authenticators:
+        if self._authenticators is None:
+            knowing = self._core.features.bringing("authenticators")
+            self._authenticators = {
+                kind: each for feature in knowing for kind, each in feature.authenticators.items()
+            }
+        return self._authenticators
 
     @property
     def cursor_keys(self) -> Sequence[bytes]:

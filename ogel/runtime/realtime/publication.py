@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
@@ -37,6 +38,10 @@ class Publication(Struct, frozen=True, array_like=True):
     tags: dict[str, str] | None = None
     roles: list[str] | None = None
     event: str | None = None
+
+    def is_for(self, roles: AbstractSet[str]) -> bool:
+        """Whether who has these roles hears it."""
+        return self.roles is None or not roles.isdisjoint(self.roles)
 
     @property
     def position(self) -> Position:

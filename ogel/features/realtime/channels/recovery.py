@@ -40,14 +40,14 @@ async def recover(
 
 def recovery_of(found: Iterable[Publication], since: Position, missed: int) -> Recovery:
     """`found` are those after `since` that are kept, oldest first, of so many that were missed."""
-    some = list(_first(found))
+    some = list(first(found))
     if missed and (not some or some[0].offset != since.offset + 1):
         return Recovery(False)
     return Recovery(True, some, len(some) == missed)
 
 
-def _first(found: Iterable[Publication]) -> Iterator[Publication]:
-    """At least one, however large."""
+def first(found: Iterable[Publication]) -> Iterator[Publication]:
+    """As many as can be said at once, and at least one, however large."""
     size = 0
     for number, each in enumerate(found):
         size += len(each.data)

@@ -87,6 +87,13 @@ class ChannelService:
 
     async def history(self, channel: str, after: int | None, before: int | None, limit: int) -> History:
         """Oldest first after an offset; newest first otherwise, before one or from the end."""
+        top, found = await self.kept(channel, after, before, limit)
+        return History(top.epoch, top.offset, [_kept(each) for each in found])
+
+    async def kept(
+        self, channel: str, after: int | None, before: int | None, limit: int
+    ) -> tuple[Position, Sequence[Publication]]:
+        """The same as publications, with the channel's latest position."""
         check_channel(channel)
         async with self._database.autocommit() as tx:
             top = (await store.tops(tx, [channel])).get(channel, Position("", 0))
@@ -94,7 +101,7 @@ class ChannelService:
                 found = await store.history(tx, channel, after, limit)
             else:
                 found = await store.latest(tx, channel, before or _MOST_OFFSET, limit)
-        return History(top.epoch, top.offset, [_kept(each) for each in found])
+        return top, found
 
     async def list(self, prefix: str, after: str, limit: int) -> list[ChannelRow]:
         async with self._database.autocommit() as tx:

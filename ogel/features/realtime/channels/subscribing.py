@@ -44,10 +44,15 @@ class Subscriber(Protocol):
 
 
 class Subscribed(Struct, frozen=True):
-    """`position`: publications after it are heard; `recovery`: what was missed before it, if that was asked for."""
+    """
+    position  publications after it are heard.
+    recovery  what was missed before it, if that was asked for, of what its roles let it hear.
+    reached   up to where that goes, which is less than `position` if it is not whole.
+    """
 
     position: Position
     recovery: Recovery | None
+    reached: Position
 
 
 class Subscription:
@@ -76,8 +81,7 @@ class Subscription:
         self._early: list[tuple[Publication, bytes]] | None = []
 
     def may_hear(self, publication: Publication) -> bool:
-        roles = publication.roles
-        return roles is None or self._roles is None or not self._roles.isdisjoint(roles)
+        return self._roles is None or publication.is_for(self._roles)
 
     def wants(self, publication: Publication) -> bool:
         """Whether the hub would have handed it to this one."""
@@ -145,7 +149,7 @@ class Subscriptions:
         position = following.position(channel)
         subscription.begin(position)
         if since is None:
-            return Subscribed(position, None)
+            return Subscribed(position, None, position)
         remembered = following.remembered(channel, since)
         if remembered is None:
             async with self._database.autocommit() as tx:
@@ -156,7 +160,8 @@ class Subscriptions:
         heard = [
             each for each in found.publications if subscription.wants(each) and subscription.may_hear(each)
         ]
-        return Subscribed(position, msgspec.structs.replace(found, publications=heard))
+        reached = position if found.is_whole else found.publications[-1].position
+        return Subscribed(position, msgspec.structs.replace(found, publications=heard), reached)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Does nothing for one that is not there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -32,18 +32,31 @@ _KIND = "realtime_namespace"
 
 
 class NamespaceService:
+    """`version` is another one whenever rules are found to have changed."""
+
     def __init__(self, database: Database, audit: AuditTrail) -> None:
         self._database = database
         self._audit = audit
+        self.version = 0
         self._known: Mapping[str, Namespace] = {}
         self._asked_at = float("-inf")
         self._asking: Together[None, None] = Together(self._look, 1000)
 
     async def of(self, channel: str) -> Namespace:
         """The rules of a channel, at most a second old. Raises DatabaseAway."""
+        return (await self.up_to_date())(channel)
+
+    async def up_to_date(self) -> Callable[[str], Namespace]:
+        """The same, for many channels."""
         if time.monotonic() - self._asked_at > BELIEVED_SECONDS:
             await self._asking.ask(None)
-        return self._known.get(namespace_of(channel)) or self._known.get("") or UNSET
+        known = self._known
+        return lambda channel: known.get(namespace_of(channel)) or known.get("") or UNSET
+
+    async def any_is(self, so: Callable[[Namespace], bool]) -> bool:
+        """The same of all there are."""
+        await self.up_to_date()
+        return any(so(each) for each in self._known.values())
 
     async def all(self) -> Sequence[Namespace]:
         """The default one first, whether or not it was set."""
@@ -65,6 +78,7 @@ class NamespaceService:
             [row] = await tx.tuples(_SQL.put, {"name": stored, **msgspec.structs.asdict(rules)})
             said = msgspec.to_builtins(rules)
             await self._audit.record(tx, caller, "realtime_namespace.set", _KIND, name, said)
+        self._look_again()
         return _shown(row)
 
     async def delete(self, caller: Caller, name: str) -> None:
@@ -73,12 +87,20 @@ class NamespaceService:
             if not await tx.execute(_SQL.delete, {"name": _stored(name)}):
                 raise NotFound(f"Namespace {name!r} has no rules of its own.")
             await self._audit.record(tx, caller, "realtime_namespace.delete", _KIND, name)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Whoever has set rules finds them here at once."""
+        self._asked_at = float("-inf")
 
     async def _look(self, those: Sequence[None]) -> Sequence[None]:
         asked_at = time.monotonic()
         async with self._database.autocommit() as tx:
             found = [Namespace(*row) for row in await tx.tuples(_SQL.all)]
-        self._known, self._asked_at = {each.name: each for each in found}, asked_at
+        known = {each.name: each for each in found}
+        if known != self._known:
+            self.version += 1
+        self._known, self._asked_at = known, asked_at
         return those
 
 

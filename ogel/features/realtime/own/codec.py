@@ -25,6 +25,7 @@ CLOSE_CODES = {
     Reason.SLOW: 1013,
     Reason.BEHIND: 1013,
     Reason.FLOODED: 1008,
+    Reason.REFUSED: 1008,
     Reason.FAILED: 1011,
     Reason.REVOKED: 4401,
     Reason.EXPIRED: 4401,

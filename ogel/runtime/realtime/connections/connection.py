@@ -29,6 +29,7 @@ LAST_WORDS_SECONDS = {
     Reason.FLOODED: 1.0,
     Reason.SHUTDOWN: 2.0,
     Reason.REVOKED: 0.5,
+    Reason.REFUSED: 1.0,
     Reason.EXPIRED: 0.5,
     Reason.FAILED: 1.0,
 }
@@ -46,9 +47,10 @@ class Connection(Successor):
     Either a WebSocketConnection or an SseConnection. Writing costs no task, timer or system call: frames wait until the
     dispatcher flushes them, all in one write.
 
-    principal  who opened it.
-    address    the client's, past a trusted proxy.
-    opened_at  by time.time.
+    principal      who opened it.
+    address        the client's, past a trusted proxy.
+    opened_at      by time.time.
+    always_pinged  even if it was written to: its client counts nothing but pings. False, until a session says so.
     """
 
     __slots__ = (
@@ -68,6 +70,7 @@ class Connection(Successor):
         "_timer",
         "_transport",
         "address",
+        "always_pinged",
         "opened_at",
         "principal",
         "slot",
@@ -83,6 +86,7 @@ class Connection(Successor):
         self.principal = principal
         self.address = address
         self.opened_at = time.time()
+        self.always_pinged = False
         self.slot = 0  # of the ping wheel, and
         self.spoke = 0  # its turn at which something was last written
         self._registry = registry
@@ -125,6 +129,11 @@ class Connection(Successor):
     @property
     def sent_bytes(self) -> int:
         return self._sent - self._waiting()
+
+    def become(self, principal: Principal) -> None:
+        """Its client has said only now who it is. Raises Unavailable when that one has too many connections."""
+        self._registry.became(self, principal)
+        self.principal = principal
 
     def end(self, reason: Reason) -> None:
         """

@@ -52,11 +52,7 @@ class Places:
         limits = self._limits
         if self._count >= limits.connections:
             raise Unavailable("There are too many realtime clients here.", retry_after_seconds=_RETRY_SECONDS)
-        if principal.kind == "user" and self._of_users[principal.id] >= limits.per_user:
-            raise Unavailable(
-                f"You have {limits.per_user} realtime connections here already.",
-                retry_after_seconds=_RETRY_SECONDS,
-            )
+        self._check_user(principal)
         site = None if address is None else _site_of(address)
         if site is not None and self._at_addresses[site] >= limits.per_address:
             raise Unavailable(
@@ -78,6 +74,23 @@ class Places:
             _less(self._of_users, principal.id)
         if address is not None:
             _less(self._at_addresses, _site_of(address))
+
+    def move(self, former: Principal, principal: Principal) -> None:
+        """The place of one principal is another's from now on. Raises Unavailable."""
+        if (former.kind, former.id) == (principal.kind, principal.id):
+            return
+        self._check_user(principal)
+        if principal.kind == "user":
+            self._of_users[principal.id] += 1
+        if former.kind == "user":
+            _less(self._of_users, former.id)
+
+    def _check_user(self, principal: Principal) -> None:
+        most = self._limits.per_user
+        if principal.kind == "user" and self._of_users[principal.id] >= most:
+            raise Unavailable(
+                f"You have {most} realtime connections here already.", retry_after_seconds=_RETRY_SECONDS
+            )
 
     def _next_turn(self) -> float:
         """By a token bucket, whose tokens may be borrowed from the seconds to come."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from starlette.types import Send
 
 from ogel.kernel.errors import Unavailable
-from ogel.kernel.principal import Caller
+from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.allowance import Rates
 from ogel.runtime.http.exchange import TAKEN_BY
 from ogel.runtime.realtime.connections.connection import Connection, MakeSession
@@ -114,6 +114,9 @@ class Registry:
         self._all.add(connection)
         self.wheel.add(connection)
         self.metrics.opened(connection.kind)
+
+    def became(self, connection: Connection, principal: Principal) -> None:
+        self._places.move(connection.principal, principal)
 
     def left(self, connection: Connection) -> None:
         """Called once for each that was made, whether or not it has entered."""

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"  # this process stops; the client can reconnect to another
     REVOKED = "revoked"  # its key or session was revoked, or has lost the scope
     EXPIRED = "expired"  # its key or session has expired
+    REFUSED = "refused"  # it does not speak the dialect, or brought a token that nobody knows
     FAILED = "failed"  # a fault of ours, which the log has
 
 

@@ -56,7 +56,7 @@ class PingWheel:
 
     def _look_at(self, connection: Connection) -> None:
         heard_until = connection.spoke + SLOTS
-        if heard_until > self.turn:
+        if heard_until > self.turn and not connection.always_pinged:
             self._place(connection, heard_until)
             return
         self._place(connection, self.turn + SLOTS)
