@@ -146,7 +146,7 @@ def test_names_that_others_chose_do_not_steer_the_terminal(shop: Shop, operator:
         operator(*each) for each in (["apply"], ["apply", "--yes"], ["rollback", "--yes"])
     )
     assert (asked.code, applied.code, taken.code) == (130, 0, 0)
-    assert "write 4 variables of prod" in asked.out and "as before: " in taken.out
+    assert "write 4 variables of prod" in asked.err and "as before: " in taken.out
     assert "\x07" not in "".join(each.out + each.err for each in (asked, applied, taken))
 
 

@@ -278,6 +278,12 @@ def _channels(ask: Exchanges) -> None:
     ask("POST", "/api/channels/publish", batch)
     ask("GET", "/api/channels", query={"prefix": "chat:"})
     ask("GET", "/api/channels/{name}/history", query={"since": 0}, name="chat:17")
+    ask(
+        "POST",
+        "/api/channels/{name}/token",
+        {"user": "5f0c6e0e-6d7c-4c5e-9d0a-1f1f0c6f0d3a", "seconds": 600},
+        name="chat:17",
+    )
     ask("DELETE", "/api/realtime/namespaces/{name}", name="chat")
 
 

@@ -78,6 +78,7 @@ def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Ro
 
 def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAMPLES) -> Json:
     """Builds the document. Raises ValueError when two operations share an id, or two types a name."""
+    streams = [(feature, stream) for feature, stream in streams if stream.described]
     schemas = _schemas_of([route for _, route in routes], [stream for _, stream in streams])
     paths: Json = {}
     for feature, route in routes:

@@ -179,6 +179,7 @@ class Stream(msgspec.Struct, frozen=True):
     access      as of a route. Browsers may send their key as `?key=`.
     query       as of a route.
     media_type  of what a response streams; None: it is a WebSocket.
+    described   False: its clients know it from another product, and the OpenAPI document leaves it out.
     """
 
     path: str
@@ -187,6 +188,7 @@ class Stream(msgspec.Struct, frozen=True):
     summary: str
     query: Any
     media_type: str | None = None
+    described: bool = True
 
 
 class Mount(msgspec.Struct, frozen=True):

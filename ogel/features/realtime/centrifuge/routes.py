@@ -26,4 +26,5 @@ def streams(registry: Registry, commands: Commands) -> list[Stream]:
         )
 
     summary = "Subscribe and publish over a WebSocket, with a client of Centrifugo's"
-    return [Stream("/connection/websocket", websocket, Access("anyone", None, "stream"), summary, NoQuery)]
+    access = Access("anyone", None, "stream")
+    return [Stream("/connection/websocket", websocket, access, summary, NoQuery, described=False)]
