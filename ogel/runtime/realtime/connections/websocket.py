@@ -105,4 +105,7 @@ class WebSocketConnection(Connection):
         with unread data would send a reset, which overtakes the close frame.
         """
         if not self._transport.is_closing() and self._transport.can_write_eof():
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # asyncio's own loop says so where the client has gone meanwhile
+                self._transport.abort()
