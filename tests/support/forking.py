@@ -104,6 +104,11 @@ def on_path() -> Path:
     return _server().directory
 
 
+def install(program: Path, module: str) -> None:
+    """Makes `program` the command of a module that ends in `ogel`."""
+    _server().install(program, module)
+
+
 # In front of the terminal instead of the one that is forked, which gets its files and the signals that end things.
 _PROGRAM = """\
 #!{python} -IS
@@ -129,11 +134,8 @@ class _Server:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="ogel-fork-"))
         self.address = str(self.directory / "socket")
-        for name, module, first in (("ogel", "ogel", 1), ("python", "-c", 2)):
-            program = self.directory / name
-            own = {"python": sys.executable, "address": self.address, "module": module, "first": first}
-            program.write_text(_PROGRAM.format(**own))
-            program.chmod(0o755)
+        self.install(self.directory / "ogel", "ogel")
+        self.install(self.directory / "python", "-c", first=2)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.address)
             listener.listen(64)
@@ -141,6 +143,12 @@ class _Server:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
             )
+
+    def install(self, program: Path, module: str, first: int = 1) -> None:
+        """`first`: of its arguments those from there on are the module's."""
+        own = {"python": sys.executable, "address": self.address, "module": module, "first": first}
+        program.write_text(_PROGRAM.format(**own))
+        program.chmod(0o755)
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

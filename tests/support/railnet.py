@@ -176,11 +176,16 @@ def move_in(namespace: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     with open(f"/run/netns/{namespace}", "rb") as file:
         _checked(libc.setns(file.fileno(), _NEW_NAMESPACE))
+    instead_of({f"/etc/{name}": f"/etc/netns/{namespace}/{name}" for name in ("resolv.conf", "hosts")})
+
+
+def instead_of(files: Mapping[str, str]) -> None:
+    """This process, and those it starts, see other files at those paths from now on."""
+    libc = ctypes.CDLL(None, use_errno=True)
     _checked(libc.unshare(_NEW_MOUNTS))
     _checked(libc.mount(b"none", b"/", None, _OF_OURS_ALONE, None))
-    for name in ("resolv.conf", "hosts"):
-        ours = f"/etc/netns/{namespace}/{name}".encode()
-        _checked(libc.mount(ours, f"/etc/{name}".encode(), None, _BIND, None))
+    for path, ours in files.items():
+        _checked(libc.mount(ours.encode(), path.encode(), None, _BIND, None))
 
 
 def _checked(result: int) -> None:
