@@ -14,7 +14,10 @@ How = Literal["reference", "private name", "public name", "TCP proxy"]
 
 # What Railway itself gives to every service of a project, whoever uses it (RAILWAY_SERVICE_KONG_URL, …).
 _PROVIDED = "RAILWAY_"
-_REFERENCE = re.compile(r"\$\{\{\s*([^.{}]{1,100}?)\s*\.\s*([A-Za-z_][A-Za-z0-9_]{0,100})\s*\}\}")
+# Each part has an end: of 64,000 spaces, no one knows which are whose.
+_REFERENCE = re.compile(
+    r"\$\{\{\s{0,20}([^\s.{}][^.{}]{0,99}?)\s{0,20}\.\s{0,20}([A-Za-z_][A-Za-z0-9_]{0,100})\s{0,20}\}\}"
+)
 _SHARED = "shared"
 # A host, what stands before it where it is one for sure, and its port. Each value is gone through once, whatever it is.
 _HOST = re.compile(r"(://|@)?([A-Za-z0-9_.-]{1,253})(?::([0-9]{1,5})(?![0-9]))?")

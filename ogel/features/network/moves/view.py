@@ -9,8 +9,12 @@ from msgspec import Struct
 
 from ogel.runtime.railway import Instance
 
-# `${{Postgres.DATABASE_URL}}`, `${{shared.KEY}}`, `${{OWN}}`.
-REFERENCE = re.compile(r"\$\{\{\s*(?:(?P<owner>[^{}]+?)\s*\.\s*)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+# `${{Postgres.DATABASE_URL}}`, `${{shared.KEY}}`, `${{OWN}}`. Each part has an end: of 64,000 spaces, no one knows
+# which are whose.
+REFERENCE = re.compile(
+    r"\$\{\{\s{0,20}(?:(?P<owner>[^\s{}][^{}]{0,99}?)\s{0,20}\.\s{0,20})?"
+    r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s{0,20}\}\}"
+)
 SHARED = "shared"
 _MOST_STEPS = 8
 
