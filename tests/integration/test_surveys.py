@@ -208,3 +208,14 @@ def test_a_refusal_is_told_by_its_code() -> None:
     with Receiver(lambda _: Answer(403, refusal)) as store, pytest.raises(StoreRefused) as refused:
         survey(store)
     assert refused.value.message == "it answered 403, SignatureDoesNotMatch"
+
+
+@pytest.mark.timeout(10)
+def test_a_list_that_is_cut_off_or_a_trap_is_no_count() -> None:
+    trap = b"<Bucket><Name>photos</Name></Bucket>" + b"<Bucket>" * 200_000
+    with Receiver(lambda request: Answer(200, trap if request.path == "/" else page(0, 1, None))) as store:
+        assert survey(store).buckets == ["photos"]
+    long = b"x" * (2 * 1024 * 1024 + 1)
+    with Receiver(lambda _: Answer(200, long)) as store, pytest.raises(StoreRefused) as refused:
+        survey(store)
+    assert refused.value.message == "it answered with more than 2 MiB"

@@ -20,7 +20,7 @@ _MAX_BUCKETS = 50
 _MAX_PAGES = 20
 _REGION = "us-east-1"
 _EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of no bytes
-_BUCKETS = re.compile(rb"<Bucket>.{0,2000}?<Name>([^<]{1,255})</Name>", re.DOTALL)
+_NAME = re.compile(rb"<Name>([^<]{1,255})</Name>")
 _SIZES = re.compile(rb"<Size>([0-9]{1,18})</Size>")
 _TIMES = re.compile(rb"<LastModified>([^<]{1,40})</LastModified>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<]{1,4000})</NextContinuationToken>")
@@ -30,7 +30,8 @@ _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>")
 async def buckets(outgoing: Outgoing, endpoint: str, access_key: str, secret_key: str) -> BucketsSeen:
     """Raises StoreRefused."""
     keys = (access_key, secret_key)
-    names = [_text(each) for each in _BUCKETS.findall(await _got(outgoing, endpoint, "/", {}, keys))]
+    _, *parts = (await _got(outgoing, endpoint, "/", {}, keys)).split(b"<Bucket>")
+    names = [_text(found[1]) for part in parts if (found := _NAME.search(part)) is not None]
     objects = size = pages = 0
     newest: datetime | None = None
     whole = len(names) <= _MAX_BUCKETS
@@ -90,6 +91,8 @@ async def _got(
     if answer.status != 200:
         code = _CODE.search(answer.body[:8000])
         raise StoreRefused(f"it answered {answer.status}" + (f", {code[1].decode()}" if code else ""))
+    if answer.truncated:  # half of it would be taken for all
+        raise StoreRefused(f"it answered with more than {_MAX_BYTES // 1024**2} MiB")
     return answer.body
 
 
