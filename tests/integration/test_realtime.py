@@ -8,17 +8,20 @@ import re
 from datetime import timedelta
 
 import aiohttp
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from ogel.features.realtime.jobs import QUEUE, announce, publish_job
 from ogel.features.realtime.listening import Listening
+from ogel.features.realtime.store import say_listening
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
 from ogel.runtime.http.admission import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
+from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.realtime.message import pack
 from tests.support.realtime import (
@@ -356,5 +359,35 @@ def test_who_does_not_read_is_cut_off_with_their_key(
             await world.running
             assert asyncio.get_running_loop().time() - began < 1.5
             writer.close()
+
+    asyncio.run(story())
+
+
+def test_events_have_their_places_in_the_order_of_publishing_whoever_has_their_jobs(
+    redis_url: str, database_url: str
+) -> None:
+    """A worker that has the first and the third job must not place the third before the second, which another has."""
+
+    async def story() -> None:
+        async with a_world(redis_url, database_url) as world, world.websocket() as socket:
+            queue = JobQueue()
+            queue.know([publish_job(world.broadcast)])
+            outbox = Outbox(queue)
+            outbox.subscribe({QUEUE: announce})
+            async with world.database.autocommit() as tx:
+                await say_listening(tx, "proc_1", 60)
+            events = [an_event(f"number{n}") for n in range(3)]
+            for event in events:
+                async with world.database.transaction() as tx:
+                    await outbox.publish(tx, [event])
+            async with world.database.autocommit() as tx:
+                rows = await tx.tuples(b"SELECT id, payload FROM job_queue ORDER BY seq")
+            first, second, third = (
+                msgspec.structs.replace(a_job([]), id=id, payload=payload) for id, payload in rows
+            )
+            await world.perform(first, third)
+            await world.perform(second)
+            heard = [(await socket.receive_json())["event"]["type"] for _ in range(3)]
+            assert heard == ["number0", "number1", "number2"]
 
     asyncio.run(story())

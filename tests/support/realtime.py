@@ -115,14 +115,16 @@ class World:
             await self.outbox.publish(tx, events, to=[])
         await self.perform(a_job(events))
 
-    async def perform(self, job: Job) -> None:
+    async def perform(self, *jobs: Job) -> None:
+        """As a worker that has claimed them together."""
         kind = publish_job(self.broadcast)
         assert kind.load is not None
         assert kind.perform is not None
         async with self.database.autocommit() as tx:
-            found = await kind.load(tx, [job])
-        if job.id in found:
-            await kind.perform(job, found[job.id])
+            found = await kind.load(tx, jobs)
+        for job in jobs:
+            if job.id in found:
+                await kind.perform(job, found[job.id])
 
     async def publish(self, channel: str, *data: str) -> None:
         await self.feature.publisher.publish([NewPublication(channel, each) for each in data])

@@ -8,7 +8,7 @@ import structlog
 
 from ogel.features.realtime.channels.names import EVENTS
 from ogel.features.realtime.channels.store import NewPublication, publish
-from ogel.features.realtime.store import announcing, earlier, recent_events
+from ogel.features.realtime.store import announcing, recent_events, unplaced
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -31,8 +31,8 @@ EVENTS_PER_JOB = 100
 # Events that waited longer than this (no worker) are not told any more, because clients expect current ones. Programs
 # that must not miss any use a webhook, or read /api/events.
 TOO_LATE_SECONDS = 300.0
-# Jobs of other workers whose events are placed along; only behind more of them would the order be another.
-_MOST_EARLIER = 500
+# Jobs that are looked at for that; only behind more of them would the order be another.
+_MOST_WAITING = 500
 
 
 class _Announcements(Consequences):
@@ -71,13 +71,14 @@ def publish_job(broadcast: Broadcast) -> JobKind:
 
 async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[Publication]]:
     """
-    Places the events of all jobs at once, in the order in which they were published: those of earlier jobs first, which
-    another worker may have and not have come to yet. Leaves out jobs whose events are all too old; these count as done.
+    Places the events of all jobs at once, in the order in which they were published: those of jobs before and between
+    them, too, which another worker has and may not have come to. Leaves out jobs whose events are all too old; these
+    count as done.
     """
     wanted = {job.id: job.payload["event_ids"] for job in sorted(jobs, key=lambda job: job.id)}
-    before = await earlier(tx, PUBLISH, min(wanted), _MOST_EARLIER)
+    waiting = await unplaced(tx, PUBLISH, list(wanted), _MOST_WAITING)
     mine = list(dict.fromkeys(id for part in wanted.values() for id in part))
-    ids = list(dict.fromkeys([*before, *mine]))
+    ids = list(dict.fromkeys([*waiting, *mine]))
     events = await recent_events(tx, ids, TOO_LATE_SECONDS)
     if late := [id for id in mine if id not in events]:
         log.warning("realtime.too_late", events=len(late))

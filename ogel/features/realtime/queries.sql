@@ -3,15 +3,16 @@
 SELECT id, type, data::text AS data, subject, created_at FROM {events} AS e
 WHERE id = ANY (%(ids)s) AND created_at > now() - make_interval(secs => %(seconds)s)
 
--- earlier --
--- The events of jobs that were made before one and are not done, in the order of the jobs.
-SELECT jsonb_array_elements_text(payload -> 'event_ids')
+-- unplaced --
+-- The events of unfinished jobs up to the last of those named, whoever has the others, in the order they were written.
+SELECT event.id
 FROM (
-  SELECT id, payload FROM {jobs} AS jobs
-  WHERE kind = %(kind)s AND status <> 'dead' AND id < %(before)s
-  ORDER BY id LIMIT %(limit)s
-) AS earlier
-ORDER BY id
+  SELECT seq, payload FROM {jobs} AS jobs
+  WHERE kind = %(kind)s AND status <> 'dead'
+    AND seq <= (SELECT max(seq) FROM {jobs} AS mine WHERE id = ANY (%(jobs)s))
+  ORDER BY seq LIMIT %(limit)s
+) AS waiting, jsonb_array_elements_text(payload -> 'event_ids') WITH ORDINALITY AS event (id, place)
+ORDER BY seq, place
 
 -- announcements --
 -- Ids and payloads of jobs, each for a number of the `published` events, in their order. None while no client listens.

@@ -20,9 +20,9 @@ async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> 
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
 
 
-async def earlier(tx: Transaction, kind: str, before: str, limit: int) -> list[str]:
-    """Returns the ids of events of unfinished jobs that were made before the one with that id, in their order."""
-    rows = await tx.tuples(_SQL.earlier, {"kind": kind, "before": before, "limit": limit})
+async def unplaced(tx: Transaction, kind: str, jobs: Sequence[str], limit: int) -> list[str]:
+    """Returns the ids of events of unfinished jobs up to the last of those, in the order in which they were written."""
+    rows = await tx.tuples(_SQL.unplaced, {"kind": kind, "jobs": list(jobs), "limit": limit})
     return [id for (id,) in rows]
 
 

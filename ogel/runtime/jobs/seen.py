@@ -9,8 +9,9 @@ from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
-# The relation that `{jobs}` in their queries stands for: unfinished and dead jobs, with these columns.
-JOBS = b"(SELECT id, queue_name, kind, payload, status, last_error FROM job_queue)"
+# The relation that `{jobs}` in their queries stands for: unfinished and dead jobs, with these columns; `seq` is in the
+# order in which they were written.
+JOBS = b"(SELECT id, queue_name, kind, payload, status, last_error, seq FROM job_queue)"
 
 
 def claims_of(job_id: str) -> Piece:
