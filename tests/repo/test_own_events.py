@@ -14,7 +14,6 @@ FEATURES = ROOT / "ogel" / "features"
 # Makes an event of what a user wrote, or reads one that was published before.
 NOT_OURS = {
     "events/service.py",
-    "realtime/channels/store.py",
     "realtime/store.py",
     "webhooks/replays/walk.py",
     "webhooks/sending/store.py",

@@ -8,7 +8,7 @@ import structlog
 
 from ogel.features.realtime.channels.names import EVENTS
 from ogel.features.realtime.channels.store import NewPublication, publish
-from ogel.features.realtime.store import announcing, recent_events, unplaced
+from ogel.features.realtime.store import announcing, events_of, unplaced
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -79,7 +79,7 @@ async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[Publicat
     waiting = await unplaced(tx, PUBLISH, list(wanted), _MOST_WAITING)
     mine = list(dict.fromkeys(id for part in wanted.values() for id in part))
     ids = list(dict.fromkeys([*waiting, *mine]))
-    events = await recent_events(tx, ids, TOO_LATE_SECONDS)
+    events = await events_of(tx, ids, TOO_LATE_SECONDS)
     if late := [id for id in mine if id not in events]:
         log.warning("realtime.too_late", events=len(late))
     placed = await _placed(tx, [events[id] for id in ids if id in events])

@@ -1,7 +1,9 @@
--- recent_events --
--- Events by id, if they happened within the last seconds. `data` stays the text that was published.
+-- events_of --
+-- Events by id, if they happened within the last seconds, where a number of them is given. `data` stays the text that was
+-- published.
 SELECT id, type, data::text AS data, subject, created_at FROM {events} AS e
-WHERE id = ANY (%(ids)s) AND created_at > now() - make_interval(secs => %(seconds)s)
+WHERE id = ANY (%(ids)s)
+  AND (%(seconds)s::float8 IS NULL OR created_at > now() - make_interval(secs => %(seconds)s::float8))
 
 -- unplaced --
 -- The events of unfinished jobs up to the last of those named, whoever has the others, in the order they were written.

@@ -14,9 +14,9 @@ from ogel.runtime.outbox import EVENTS
 _SQL = Queries.beside(__name__, events=EVENTS, jobs=JOBS)
 
 
-async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> dict[str, Event]:
-    """Returns events by id, without those older than that many seconds and those that were deleted."""
-    rows = await tx.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
+async def events_of(tx: Transaction, ids: Sequence[str], seconds: float | None = None) -> dict[str, Event]:
+    """Returns events by id, without those that were deleted, and those older than so many seconds, if that is given."""
+    rows = await tx.tuples(_SQL.events_of, {"ids": list(ids), "seconds": seconds})
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
 
 

@@ -28,10 +28,6 @@ WHERE c.name = %(channel)s AND p.number > c.top - (realtime_kept(c.name)).histor
 ORDER BY p.number DESC
 LIMIT %(limit)s
 
--- events --
--- Those that publications are of.
-SELECT id, type, data::text AS data, subject, created_at FROM {events} AS e WHERE id = ANY (%(ids)s)
-
 -- channels --
 SELECT name, epoch, top, published_at FROM realtime_channels
 WHERE name > %(after)s AND starts_with(name, %(prefix)s)

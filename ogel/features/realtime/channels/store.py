@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from ogel.kernel.event import Event
+from ogel.features.realtime.store import events_of
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.outbox import EVENTS
 from ogel.runtime.realtime.message import pack
 from ogel.runtime.realtime.publication import Position, Publication
 
-_SQL = Queries.beside(__name__, events=EVENTS)
+_SQL = Queries.beside(__name__)
 
 
 class NewPublication(Struct, frozen=True, omit_defaults=True):
@@ -92,8 +91,3 @@ async def _publications(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> lis
         type = event.type if event else None
         made.append(Publication(channel, epoch, number, at, content, tags, roles, type))
     return made
-
-
-async def events_of(tx: Transaction, ids: Sequence[str]) -> Mapping[str, Event]:
-    rows = await tx.tuples(_SQL.events, {"ids": list(ids)})
-    return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}

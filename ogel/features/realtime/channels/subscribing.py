@@ -193,10 +193,3 @@ class Subscriptions:
     def _lost(self, channel: str) -> None:
         for subscription in list(self._of_channel.get(channel, ())):
             subscription.lost()
-
-    def count(self, channel: str) -> int:
-        return len(self._of_channel.get(channel, ()))
-
-    @property
-    def channels(self) -> Sequence[str]:
-        return list(self._of_channel)
